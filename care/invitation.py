@@ -1,0 +1,27 @@
+"""A link that opens exactly one consultation."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from identity.principal import Role
+from kernel.ids import ConsultationId, InvitationId, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """The secret itself is never stored, only its SHA-256 digest, and that never leaves `records`."""
+
+    id: InvitationId
+    consultation: ConsultationId
+    role: Role  # PATIENT or GUEST
+    name: str  # shown in the room
+    relation: str  # "patient", "interpreter", "relative", "colleague"
+    language: str
+    created_by: UserId
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None = None
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether the link still works at `now`."""
+        return self.revoked_at is None and now < self.expires_at

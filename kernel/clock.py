@@ -1,0 +1,18 @@
+"""The only place that asks the machine what time it is."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+Now = Callable[[], datetime]
+"""Returns the present as an aware UTC datetime. Everything that needs the time is handed one."""
+
+
+def utc_now() -> datetime:
+    """Return the wall clock as an aware UTC datetime."""
+    return datetime.now(UTC)
+
+
+def monotonic_s() -> float:
+    """Return seconds on a clock that never goes back, for measuring how long something took."""
+    return time.monotonic()

@@ -1,0 +1,1 @@
+"""The live consultation room as a state machine: no library, no I/O."""

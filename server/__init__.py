@@ -1,0 +1,1 @@
+"""HTTP and the composition root. The only package that imports aiohttp."""

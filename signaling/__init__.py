@@ -1,0 +1,1 @@
+"""What browsers and server say to each other in real time. The only package that imports socketio."""
