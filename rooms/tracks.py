@@ -19,8 +19,8 @@ class TrackRef:
 class Routing:
     """What the media plane shall be doing for one room: the whole desired state, not a change.
 
-    `subscriptions` has one entry for each person who may hold a media connection; a track may be named in it only if it
-    is in `published`. `recorded` is a subset of `published` whose owners have consented; empty when `recording` is None.
+    `subscriptions` has one entry for each person who may hold a media connection; it names published tracks only.
+    `recorded` is a subset of `published` whose owners have consented; empty when `recording` is None.
     """
 
     published: frozenset[TrackRef] = frozenset()
