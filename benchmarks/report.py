@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def report(name: str, figures: Mapping[str, float], runs: int | Sequence[Mapping[str, float]]) -> None:
-    """Print one JSON object as the last line: what was measured, over how many runs (or each run's own figures), where."""
+    """Print one JSON object as the last line: what was measured, over how many runs or in each run, where."""
     rounded = {key: round(value, 4) for key, value in figures.items()}
     runs_out = runs if isinstance(runs, int) else [dict(run) for run in runs]
     print(json.dumps({"name": name, "figures": rounded, "runs": runs_out, "machine": machine()}), flush=True)

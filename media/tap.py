@@ -24,7 +24,7 @@ class TrackTap(Protocol):
         """
 
     def on_sender_report(self, ntp: int, rtp_timestamp: int, arrival_ns: int) -> None:
-        """Take the publisher's own clock: `ntp` (64 bits, 32.32 seconds since 1900) is the moment of `rtp_timestamp`."""
+        """Take the publisher's clock: `ntp` (64 bits, seconds since 1900 in 32.32) is when `rtp_timestamp` was."""
 
 
 class RecorderPort(Protocol):
