@@ -1,0 +1,111 @@
+"""Every setting of a server with its default; `config/default.toml` explains each, `config/loader.py` reads them."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where and how HTTP is spoken. `tls` "auto" speaks TLS on every address that is not loopback."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    base_url: str = ""  # what links begin with; empty: made from host, port and TLS
+    trusted_proxies: tuple[str, ...] = ()  # addresses or networks whose X-Forwarded-* headers are believed
+    tls: str = "auto"  # "auto", "on" or "off"
+    tls_certificate: str = ""
+    tls_key: str = ""
+    drain_s: int = 20  # how long a stopping server may take to say goodbye and close recordings
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Where everything durable lives."""
+
+    directory: str = "./data"
+
+    @property
+    def path(self) -> Path:
+        """The data directory as an absolute path."""
+        return Path(self.directory).expanduser().resolve()
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    url: str = ""  # empty: SQLite in the data directory
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """The one UDP socket that carries everybody's sound and pictures."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - media must be reachable on whatever address a browser is sent to
+    port: int = 8081  # 0: any free port
+    announced_addresses: tuple[str, ...] = ()  # empty: the addresses of this machine
+    silent_after_ms: int = 1200
+    gone_after_s: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A coturn server with its shared secret; browsers get credentials that end after `lifetime_s`."""
+
+    urls: tuple[str, ...] = ()
+    secret: str = field(default="", repr=False)
+    lifetime_s: int = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """A clinic of invented people with a published password. Never beside real patients."""
+
+    enabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Clinic:
+    """What the pages say about the house."""
+
+    name_en: str = "Consilium Clinic"
+    name_zh: str = "康达互联网医院"
+    emergency_en: str = "If this is an emergency, call your local emergency number now."
+    emergency_zh: str = "如遇紧急情况，请立即拨打120或前往最近的急诊。"
+    languages: tuple[str, ...] = ("en", "zh-CN")
+    time_zone: str = "UTC"  # IANA name; what "today" means where the browser does not say
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much anybody may ask of the server."""
+
+    seats: int = 8  # participants in one room
+    room_idle_s: int = 600  # an empty room leaves memory after this
+    attachment_bytes: int = 20 * 1024 * 1024
+    message_chars: int = 4000
+    json_body_bytes: int = 64 * 1024
+    header_wait_s: int = 15
+    body_wait_s: int = 30
+    access_token_s: int = 600
+    session_days: int = 14
+    invitation_days: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    level: str = "info"
+    format: str = "console"  # or "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One server, completely described. Printing it shows no secret."""
+
+    server: Server = field(default_factory=Server)
+    data: Data = field(default_factory=Data)
+    database: Database = field(default_factory=Database)
+    media: Media = field(default_factory=Media)
+    turn: Turn = field(default_factory=Turn)
+    demonstration: Demonstration = field(default_factory=Demonstration)
+    clinic: Clinic = field(default_factory=Clinic)
+    limits: Limits = field(default_factory=Limits)
+    log: Log = field(default_factory=Log)
