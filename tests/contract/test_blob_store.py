@@ -134,10 +134,8 @@ def test_a_frame_replaced_by_a_longer_one_does_not_move_what_follows(tmp_path: P
     frame = 4 + 28 + CHUNK_BYTES
     shorter = (1000).to_bytes(4, "big") + bytes(1028)
     path.write_bytes(whole[:8] + shorter + whole[8 + frame :])
-    with store.open(BLOB, Key()) as reader:
-        reader.seek(1000 + 5)
-        with pytest.raises(BlobDamaged):
-            reader.read(10)
+    with pytest.raises(BlobDamaged):
+        store.open(BLOB, Key())
 
 
 def test_a_blob_is_bound_to_its_name_and_key(tmp_path: Path) -> None:
