@@ -1,0 +1,424 @@
+"""Every table, with the domain's promises repeated as constraints.
+
+Only `records/` sees rows. Words that a patient or doctor wrote are in columns named `sealed`: AES-256-GCM under the
+consultation's own data key (see `sealing`). Times are UTC; ids are the domain's own strings.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+from care.consultation import Status
+from care.people import Sex
+from care.recording import RecordingState
+from identity.principal import Role
+from rooms.events import Source
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime, also where the database itself forgets the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times; store UTC."""
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone can't be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return it aware."""
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id(name: str, **options: Any) -> Column[str]:
+    return Column(name, String(80), **options)
+
+
+def _one_of(column: str, words: type[StrEnum] | tuple[str, ...]) -> CheckConstraint:
+    """Constrain a column to an enum's values."""
+    values = ", ".join(f"'{word}'" for word in words)
+    return CheckConstraint(f"{column} IN ({values})", name=column)
+
+
+# People ---------------------------------------------------------------------------------------------------------------
+
+departments = Table(
+    "departments",
+    metadata,
+    _id("id", primary_key=True),
+    Column("name_en", String(200), nullable=False),
+    Column("name_zh", String(200), nullable=False),
+)
+
+patients = Table(
+    "patients",
+    metadata,
+    _id("id", primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("birth_date", Date, nullable=False),
+    Column("sex", String(16), nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("record_number", String(64), nullable=False),
+    Column("phone", String(40), nullable=False, server_default=""),
+    UniqueConstraint("record_number"),
+    _one_of("sex", Sex),
+    Index(None, "name"),
+)
+
+members = Table(
+    "members",
+    metadata,
+    _id("id", primary_key=True),
+    Column("login", String(200), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("title", String(200), nullable=False, server_default=""),
+    _id("department", nullable=True),
+    _id("patient", nullable=True),
+    Column("active", Boolean, nullable=False),
+    UniqueConstraint("login"),
+    UniqueConstraint("patient"),
+    ForeignKeyConstraint(["department"], ["departments.id"]),
+    ForeignKeyConstraint(["patient"], ["patients.id"]),
+    _one_of("role", tuple(role for role in Role if role is not Role.GUEST)),
+    CheckConstraint("login = lower(login)", name="login_lower"),
+    CheckConstraint("(role = 'patient') = (patient IS NOT NULL)", name="patient_has_record"),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    _id("member", primary_key=True),
+    Column("password_hash", String(400), nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    ForeignKeyConstraint(["member"], ["members.id"]),
+)
+
+sessions = Table(  # one sign-in: a family of refresh tokens
+    "sessions",
+    metadata,
+    _id("id", primary_key=True),
+    _id("member", nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("revoked_at", Instant, nullable=True),
+    Column("revoked_because", String(32), nullable=True),
+    ForeignKeyConstraint(["member"], ["members.id"]),
+    CheckConstraint("(revoked_at IS NULL) = (revoked_because IS NULL)", name="revoked_whole"),
+    Index(None, "member"),
+    Index(None, "expires_at"),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),  # SHA-256; the token itself is never stored
+    _id("session", nullable=False),
+    Column("issued_at", Instant, nullable=False),
+    Column("used_at", Instant, nullable=True),
+    ForeignKeyConstraint(["session"], ["sessions.id"], ondelete="CASCADE"),
+    Index(None, "session"),
+)
+
+# Consultations --------------------------------------------------------------------------------------------------------
+
+consultations = Table(
+    "consultations",
+    metadata,
+    _id("id", primary_key=True),
+    _id("patient", nullable=False),
+    _id("clinician", nullable=False),
+    _id("department", nullable=False),
+    Column("scheduled_at", Instant, nullable=False),
+    Column("planned_minutes", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("started_at", Instant, nullable=True),
+    Column("finished_at", Instant, nullable=True),
+    ForeignKeyConstraint(["patient"], ["patients.id"]),
+    ForeignKeyConstraint(["clinician"], ["members.id"]),
+    ForeignKeyConstraint(["department"], ["departments.id"]),
+    _one_of("status", Status),
+    CheckConstraint("planned_minutes BETWEEN 1 AND 480", name="planned_minutes"),
+    CheckConstraint("(status = 'finished') = (finished_at IS NOT NULL)", name="finished_has_time"),
+    Index(None, "clinician", "scheduled_at"),
+    Index(None, "patient", "scheduled_at"),
+    Index(None, "scheduled_at"),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    _id("id", primary_key=True),
+    _id("consultation", nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("relation", String(32), nullable=False),
+    Column("language", String(16), nullable=False),
+    _id("created_by", nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("revoked_at", Instant, nullable=True),
+    Column("digest", LargeBinary(32), nullable=False),  # SHA-256 of the link's secret
+    UniqueConstraint("digest"),
+    ForeignKeyConstraint(["consultation"], ["consultations.id"]),
+    ForeignKeyConstraint(["created_by"], ["members.id"]),
+    _one_of("role", (Role.PATIENT, Role.GUEST)),
+    Index(None, "consultation"),
+)
+
+consultation_keys = Table(
+    "consultation_keys",
+    metadata,
+    _id("consultation", primary_key=True),
+    Column("key_ring_id", String(32), nullable=False),  # which key-encryption key wraps it
+    Column("wrapped", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["consultation"], ["consultations.id"]),
+    Index(None, "key_ring_id"),
+)
+
+room_events = Table(
+    "room_events",
+    metadata,
+    _id("room", primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("previous", Integer, nullable=True),  # seq - 1, which must exist: no gap can be stored
+    Column("at", Instant, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["room"], ["consultations.id"]),
+    ForeignKeyConstraint(["room", "previous"], ["room_events.room", "room_events.seq"]),
+    CheckConstraint("(seq = 1 AND previous IS NULL) OR (seq > 1 AND previous = seq - 1)", name="gap_free"),
+    sqlite_with_rowid=False,
+)
+
+# The medical record ---------------------------------------------------------------------------------------------------
+
+conditions = Table(
+    "conditions",
+    metadata,
+    _id("id", primary_key=True),
+    _id("patient", nullable=False),
+    Column("text", Text, nullable=False),
+    Column("code", String(32), nullable=False),
+    Column("clinical_status", String(32), nullable=False),
+    Column("onset", Date, nullable=True),
+    Column("note", Text, nullable=False),
+    ForeignKeyConstraint(["patient"], ["patients.id"]),
+    _one_of("clinical_status", ("active", "remission", "resolved")),
+    Index(None, "patient"),
+)
+
+allergies = Table(
+    "allergies",
+    metadata,
+    _id("id", primary_key=True),
+    _id("patient", nullable=False),
+    Column("substance", Text, nullable=False),
+    Column("reaction", Text, nullable=False),
+    Column("criticality", String(32), nullable=False),
+    Column("recorded", Date, nullable=True),
+    ForeignKeyConstraint(["patient"], ["patients.id"]),
+    _one_of("criticality", ("low", "high", "unable-to-assess")),
+    Index(None, "patient"),
+)
+
+medications = Table(
+    "medications",
+    metadata,
+    _id("id", primary_key=True),
+    _id("patient", nullable=False),
+    Column("text", Text, nullable=False),
+    Column("dosage", Text, nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("since", Date, nullable=True),
+    Column("until", Date, nullable=True),
+    ForeignKeyConstraint(["patient"], ["patients.id"]),
+    _one_of("status", ("active", "completed", "stopped")),
+    Index(None, "patient"),
+)
+
+observations = Table(
+    "observations",
+    metadata,
+    _id("id", primary_key=True),
+    _id("patient", nullable=False),
+    Column("code", String(32), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("value", Float, nullable=False),
+    Column("unit", String(32), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("low", Float, nullable=True),
+    Column("high", Float, nullable=True),
+    ForeignKeyConstraint(["patient"], ["patients.id"]),
+    Index(None, "patient", "code", "at"),
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    _id("consultation", primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # subjective, objective, assessment, plan
+    _id("signed_by", nullable=True),
+    Column("signed_by_name", String(200), nullable=True),
+    Column("signed_at", Instant, nullable=True),
+    ForeignKeyConstraint(["consultation"], ["consultations.id"]),
+    ForeignKeyConstraint(["signed_by"], ["members.id"]),
+    CheckConstraint("version >= 1", name="version"),
+    CheckConstraint(
+        "(signed_by IS NULL) = (signed_at IS NULL) AND (signed_by IS NULL) = (signed_by_name IS NULL)",
+        name="signed_whole",
+    ),
+)
+
+note_addenda = Table(
+    "note_addenda",
+    metadata,
+    _id("consultation", primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),  # 1, 2, …
+    _id("author", nullable=False),
+    Column("author_name", String(200), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["consultation"], ["notes.consultation"]),
+    ForeignKeyConstraint(["author"], ["members.id"]),
+    CheckConstraint("position >= 1", name="position"),
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    _id("id", primary_key=True),
+    _id("consultation", nullable=False),
+    _id("uploader", nullable=False),  # a ParticipantId: may be a guest, who has no row of their own
+    Column("content_type", String(100), nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("blob", String(300), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # the file's name
+    UniqueConstraint("blob"),
+    ForeignKeyConstraint(["consultation"], ["consultations.id"]),
+    CheckConstraint("size_bytes >= 0", name="size_bytes"),
+    Index(None, "consultation"),
+)
+
+# Recordings -----------------------------------------------------------------------------------------------------------
+
+recordings = Table(
+    "recordings",
+    metadata,
+    _id("id", primary_key=True),
+    _id("consultation", nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("stopped_at", Instant, nullable=True),
+    Column("duration_ms", Integer, nullable=False, server_default="0"),
+    Column("size_bytes", Integer, nullable=False, server_default="0"),
+    Column("sha256", String(64), nullable=False, server_default=""),
+    Column("blob", String(300), nullable=False, server_default=""),
+    Column("progress", Integer, nullable=False, server_default="0"),
+    Column("failure", String(400), nullable=False, server_default=""),
+    UniqueConstraint("consultation"),
+    ForeignKeyConstraint(["consultation"], ["consultations.id"]),
+    _one_of("state", RecordingState),
+    CheckConstraint("progress BETWEEN 0 AND 100", name="progress"),
+    CheckConstraint("state <> 'ready' OR (blob <> '' AND sha256 <> '')", name="ready_has_file"),
+    Index(None, "state"),
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    _id("recording", primary_key=True),
+    _id("participant", primary_key=True),
+    Column("source", String(16), primary_key=True),
+    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("codec", String(16), nullable=False),
+    Column("container", String(32), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("frames", Integer, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("blob", String(300), nullable=False),
+    Column("closed", Boolean, nullable=False),
+    Column("gaps", JSON, nullable=False),  # [{offset_ms, duration_ms, reason}]
+    UniqueConstraint("blob"),
+    ForeignKeyConstraint(["recording"], ["recordings.id"]),
+    _one_of("source", Source),
+    CheckConstraint("NOT closed OR sha256 <> ''", name="closed_has_hash"),
+)
+
+# Who did what ---------------------------------------------------------------------------------------------------------
+
+audit_entries = Table(
+    "audit_entries",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    _id("actor", nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("object_type", String(32), nullable=False),
+    _id("object_id", nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("detail", String(400), nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),  # SHA-256 over the previous entry's hash and this entry
+    CheckConstraint("seq >= 1", name="seq"),
+    _one_of("outcome", ("allowed", "refused")),
+    Index(None, "object_id", "seq"),
+    Index(None, "actor", "seq"),
+)
+
+audit_head = Table(  # one row: where the chain ends, so that a cut tail is found and writers take turns
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Integer, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
