@@ -2,6 +2,12 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+Port = Annotated[int, Meta(ge=0, le=65535)]  # 0: any free one
+Count = Annotated[int, Meta(ge=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,13 +15,13 @@ class Server:
     """Where and how HTTP is spoken. `tls` "auto" speaks TLS on every address that is not loopback."""
 
     host: str = "127.0.0.1"
-    port: int = 8080
+    port: Port = 8080
     base_url: str = ""  # what links begin with; empty: made from host, port and TLS
     trusted_proxies: tuple[str, ...] = ()  # addresses or networks whose X-Forwarded-* headers are believed
-    tls: str = "auto"  # "auto", "on" or "off"
+    tls: Literal["auto", "on", "off"] = "auto"
     tls_certificate: str = ""
     tls_key: str = ""
-    drain_s: int = 20  # how long a stopping server may take to say goodbye and close recordings
+    drain_s: Count = 20  # how long a stopping server may take to say goodbye and close recordings
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +46,10 @@ class Media:
     """The one UDP socket that carries everybody's sound and pictures."""
 
     host: str = "0.0.0.0"  # noqa: S104 - media must be reachable on whatever address a browser is sent to
-    port: int = 8081  # 0: any free port
+    port: Port = 8081  # 0: any free port
     announced_addresses: tuple[str, ...] = ()  # empty: the addresses of this machine
-    silent_after_ms: int = 1200
-    gone_after_s: int = 20
+    silent_after_ms: Count = 1200
+    gone_after_s: Count = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class Turn:
 
     urls: tuple[str, ...] = ()
     secret: str = field(default="", repr=False)
-    lifetime_s: int = 600
+    lifetime_s: Annotated[int, Meta(ge=60, le=86400)] = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +84,21 @@ class Clinic:
 class Limits:
     """How much anybody may ask of the server."""
 
-    seats: int = 8  # participants in one room
-    room_idle_s: int = 600  # an empty room leaves memory after this
-    attachment_bytes: int = 20 * 1024 * 1024
-    message_chars: int = 4000
-    json_body_bytes: int = 64 * 1024
-    header_wait_s: int = 15
-    body_wait_s: int = 30
-    access_token_s: int = 600
-    session_days: int = 14
-    invitation_days: int = 7
+    seats: Annotated[int, Meta(ge=2, le=32)] = 8  # participants in one room
+    room_idle_s: Count = 600  # an empty room leaves memory after this
+    attachment_bytes: Count = 20 * 1024 * 1024
+    message_chars: Count = 4000
+    header_wait_s: Count = 15
+    body_wait_s: Count = 30
+    access_token_s: Annotated[int, Meta(ge=60, le=3600)] = 600
+    session_days: Count = 14
+    invitation_days: Count = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    level: str = "info"
-    format: str = "console"  # or "json"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
 
 
 @dataclass(frozen=True, slots=True)
