@@ -6,8 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from kernel.ids import ParticipantId, RecordingId, RoomId
-from rooms.events import RoomEvent, Source
+from identity.principal import Principal, Role
+from kernel.ids import AttachmentId, ConsultationId, ParticipantId, RecordingId, RoomId
+from rooms.events import Attachment, RoomEvent, Source
 from rooms.tracks import Routing, TrackRef
 
 
@@ -143,3 +144,47 @@ class RecordingSink(Protocol):
 
     def open(self, spec: SegmentSpec) -> SegmentWriter:
         """Begin a segment. Raises OSError when storage fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What somebody may sit down as, and what they are told about the consultation before they do."""
+
+    role: Role  # PATIENT, the consultation's own CLINICIAN, or GUEST
+    name: str
+    language: str
+    clinician: ParticipantId
+    clinician_name: str
+    patient_name: str
+    department_en: str
+    department_zh: str
+    reason: str
+    scheduled_at: datetime
+
+
+class Reception(Protocol):
+    """Knows who may take a seat in which consultation's room. Implemented over `care`."""
+
+    async def seat(self, principal: Principal, consultation: ConsultationId) -> Seat:
+        """Return the person's seat; `kernel.errors.NotFound` when there is none for them."""
+
+    async def own_consultations_today(self, principal: Principal) -> list[ConsultationId]:
+        """Return the consultations a clinician holds today; empty for everybody else."""
+
+
+class AttachmentDirectory(Protocol):
+    """Knows the stored files of a consultation."""
+
+    async def describe(
+        self, consultation: ConsultationId, ids: Sequence[AttachmentId], uploader: ParticipantId
+    ) -> tuple[Attachment, ...]:
+        """Return the files in the order of `ids`; `kernel.errors.NotFound` when one is absent or not the uploader's."""
+
+
+@dataclass(frozen=True, slots=True)
+class IceServer:
+    """One entry of the browser's `iceServers`."""
+
+    urls: tuple[str, ...]
+    username: str | None = None
+    credential: str | None = None

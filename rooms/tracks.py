@@ -1,10 +1,20 @@
 """Who publishes what, who is subscribed to what, and what is recorded."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from kernel.ids import ParticipantId, RecordingId
-from rooms.events import Source
+from rooms.commands import MuteTrack, PublishTrack
+from rooms.errors import TrackAbsent
+from rooms.events import (
+    Fact,
+    RoomEvent,
+    Source,
+    TrackMuted,
+    TrackPublished,
+    TrackUnpublished,
+    VideoReceptionChanged,
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,3 +37,80 @@ class Routing:
     subscriptions: Mapping[ParticipantId, frozenset[TrackRef]] = field(default_factory=dict)
     recording: RecordingId | None = None
     recorded: frozenset[TrackRef] = frozenset()
+
+
+class TrackTable:
+    """The published tracks of a room. `apply` is the only mutator."""
+
+    def __init__(self) -> None:
+        self._muted: dict[TrackRef, bool] = {}
+        self._sound_only: set[ParticipantId] = set()
+
+    def publishing(self, command: PublishTrack) -> list[Fact]:
+        """Decide what a publication causes: published again only its muting can be new."""
+        muted = self._muted.get(TrackRef(command.by, command.source))
+        if muted is None:
+            return [TrackPublished(command.by, command.source, command.muted)]
+        return [] if muted == command.muted else [TrackMuted(command.by, command.source, command.muted)]
+
+    def muting(self, command: MuteTrack) -> list[Fact]:
+        """Decide what muting or unmuting causes. `TrackAbsent` when the track is not published."""
+        muted = self._muted.get(TrackRef(command.by, command.source))
+        if muted is None:
+            raise TrackAbsent
+        return [] if muted == command.muted else [TrackMuted(command.by, command.source, command.muted)]
+
+    def unpublishing(self, participant: ParticipantId, source: Source | None = None) -> list[Fact]:
+        """Decide what ends when the person takes back one track, or all of them."""
+        return [
+            TrackUnpublished(track.participant, track.source)
+            for track in self._muted
+            if track.participant == participant and source in (None, track.source)
+        ]
+
+    def changing_reception(self, participant: ParticipantId, *, receives_video: bool) -> list[Fact]:
+        """Decide what asking for sound only, or for pictures again, causes."""
+        if receives_video is (participant not in self._sound_only):
+            return []
+        return [VideoReceptionChanged(participant, receives_video)]
+
+    def routing(
+        self,
+        *,
+        in_call: Collection[ParticipantId],
+        recording: RecordingId | None,
+        consenting: Collection[ParticipantId],
+    ) -> Routing:
+        """Return what shall flow: everybody in the call gets everybody else's tracks, pictures only if wanted."""
+        published = frozenset(self._muted)
+        return Routing(
+            published=published,
+            subscriptions={
+                viewer: frozenset(
+                    track
+                    for track in published
+                    if track.participant != viewer
+                    and (track.source is Source.MICROPHONE or viewer not in self._sound_only)
+                )
+                for viewer in in_call
+            },
+            recording=recording,
+            recorded=frozenset(track for track in published if track.participant in consenting)
+            if recording
+            else frozenset(),
+        )
+
+    def apply(self, event: RoomEvent) -> None:
+        """Take over what `event` says about tracks; other facts change nothing."""
+        match event.fact:
+            case TrackPublished(participant, source, muted) | TrackMuted(participant, source, muted):
+                self._muted[TrackRef(participant, source)] = muted
+            case TrackUnpublished(participant, source):
+                self._muted.pop(TrackRef(participant, source), None)
+            case VideoReceptionChanged(participant, receives_video):
+                if receives_video:
+                    self._sound_only.discard(participant)
+                else:
+                    self._sound_only.add(participant)
+            case _:
+                pass
