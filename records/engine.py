@@ -1,12 +1,15 @@
 """The database as a place to read and to write; the only module that knows which database it is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Any, Final
 
 from sqlalchemy import URL, event, make_url
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from kernel.errors import Conflict
 
 _BUSY_TIMEOUT_MS: Final = 10_000  # another process (a backup, `migrate`) may hold the write lock for a moment
 _READERS: Final = 4
@@ -136,3 +139,12 @@ def _embedded_engine(url: URL, *, size: int, begin: str, pragmas: tuple[str, ...
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+@contextmanager
+def uniqueness_as_conflict() -> Iterator[None]:
+    """Turn a constraint's refusal inside the block into `kernel.errors.Conflict`."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise Conflict from error

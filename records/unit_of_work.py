@@ -1,0 +1,61 @@
+"""Every repository over one transaction."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.clock import Now
+from records.audit import SqlAuditTrail
+from records.consultations import SqlConsultations
+from records.engine import Database
+from records.invitations import SqlInvitations
+from records.people import SqlPeople
+from records.sealing import Sealer
+from records.sessions import SqlSessions
+
+
+@dataclass(frozen=True, slots=True)
+class SqlUnit:
+    """Implements `care.ports.UnitOfWork` and `identity.ports.SignInUnit`."""
+
+    at: datetime
+    people: SqlPeople
+    consultations: SqlConsultations
+    invitations: SqlInvitations
+    sessions: SqlSessions
+    audit: SqlAuditTrail
+
+
+class SqlStore:
+    """Implements `care.ports.Store` and `identity.ports.SignInStore`."""
+
+    def __init__(self, database: Database, sealer: Sealer, now: Now) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._now = now
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[SqlUnit]:
+        """Begin looking: one consistent snapshot, nothing can be changed."""
+        async with self._database.read() as connection:
+            yield self._unit(connection)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[SqlUnit]:
+        """Begin changing: committed when the block ends, rolled back when it raises."""
+        async with self._database.write() as connection:
+            yield self._unit(connection)
+
+    def _unit(self, connection: AsyncConnection) -> SqlUnit:
+        at = self._now()
+        return SqlUnit(
+            at=at,
+            people=SqlPeople(connection, self._sealer),
+            consultations=SqlConsultations(connection, self._sealer),
+            invitations=SqlInvitations(connection, self._sealer),
+            sessions=SqlSessions(connection, self._sealer),
+            audit=SqlAuditTrail(connection, at=at),
+        )
