@@ -51,6 +51,9 @@ class Observation:
     high: float | None = None
 
 
+HistoryEntry = Condition | Allergy | Medication | Observation
+
+
 @dataclass(frozen=True, slots=True)
 class PatientHistory:
     patient: PatientId
