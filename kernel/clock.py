@@ -16,3 +16,8 @@ def utc_now() -> datetime:
 def monotonic_s() -> float:
     """Return seconds on a clock that never goes back, for measuring how long something took."""
     return time.monotonic()
+
+
+def monotonic_ns() -> int:
+    """Return nanoseconds on the same kind of clock, for the arrival of packets."""
+    return time.monotonic_ns()
