@@ -16,9 +16,7 @@ def safe_name(name: str, content_type: str) -> str:
     name = unicodedata.normalize("NFC", name.encode("utf-8", "ignore").decode())
     name = name.replace("\\", "/").rsplit("/", 1)[-1]
     name = "".join(
-        "_" if letter in _FORBIDDEN else letter
-        for letter in name
-        if unicodedata.category(letter) not in _INVISIBLE
+        "_" if letter in _FORBIDDEN else letter for letter in name if unicodedata.category(letter) not in _INVISIBLE
     )
     name = " ".join(name.split()).strip(". ")
     endings = EXTENSIONS[content_type]

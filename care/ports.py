@@ -4,20 +4,24 @@ A getter that names one object raises `kernel.errors.NotFound` when it is absent
 under the same id; `add` raises `kernel.errors.Conflict` where a promise of uniqueness would break.
 """
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from care.attachment import StoredFile
 from care.consultation import Consultation
+from care.history import HistoryEntry, PatientHistory
 from care.invitation import Invitation
+from care.note import Addendum, VisitNote
 from care.people import Department, Member, Patient
+from care.recording import Recording
 from care.summary import ConsultationSummary
 from identity.audit import AuditTrail
 from identity.ports import SessionRepository
 from identity.principal import Role
-from kernel.ids import ConsultationId, DepartmentId, InvitationId, PatientId, UserId
+from kernel.ids import AttachmentId, ConsultationId, DepartmentId, InvitationId, PatientId, UserId
 
 # People ---------------------------------------------------------------------------------------------------------------
 
@@ -50,7 +54,8 @@ class PeopleRepository(Protocol):
 
     async def patients(self, *, q: str = "", treated_by: UserId | None = None, limit: int = 50) -> list[Patient]:
         """Return patients whose name or record number contains `q`, by name; with `treated_by` only that
-        clinician's own (somebody they have or had a consultation with)."""
+        clinician's own (somebody they have or had a consultation with).
+        """
 
     async def add_patient(self, patient: Patient) -> None: ...
 
@@ -110,6 +115,120 @@ class InvitationRepository(Protocol):
     async def save(self, invitation: Invitation) -> None: ...
 
 
+# The medical record ---------------------------------------------------------------------------------------------------
+
+
+class HistoryRepository(Protocol):
+    """Problems, allergies, medications and measurements. Implemented by `records/histories.py`."""
+
+    async def of(self, patient: PatientId) -> PatientHistory:
+        """Return everything known, newest first; of the measurements the newest 2000, oldest first."""
+
+    async def add(self, patient: PatientId, entries: Sequence[HistoryEntry]) -> None:
+        """Store new entries of any kind."""
+
+
+class NoteRepository(Protocol):
+    """Visit notes, sealed. Implemented by `records/notes.py`."""
+
+    async def of(self, consultation: ConsultationId) -> VisitNote:
+        """Return the note; one with version 0 and no words when none was saved yet."""
+
+    async def many(self, consultations: Collection[ConsultationId]) -> dict[ConsultationId, VisitNote]:
+        """Return the notes of those consultations that have one."""
+
+    async def save(self, note: VisitNote, *, previous: int) -> None:
+        """Store the note over its version `previous`; `kernel.errors.Conflict` when that is not what is stored, or
+        when what is stored is signed already. Addenda are stored by `add_addendum` alone.
+        """
+
+    async def add_addendum(self, consultation: ConsultationId, position: int, addendum: Addendum) -> None:
+        """Store the addendum as the `position`-th (from 1) of a signed note."""
+
+
+class AttachmentRepository(Protocol):
+    """What is known of the files sent within consultations. Implemented by `records/attachments.py`."""
+
+    async def add(self, file: StoredFile) -> None:
+        """Announce a file whose content is about to be written; it is pending, and not found by others yet."""
+
+    async def complete(self, file: StoredFile) -> None:
+        """Store what is known now that the content is whole and durable."""
+
+    async def remove(self, attachment: AttachmentId) -> None:
+        """Forget a pending file."""
+
+    async def get(self, consultation: ConsultationId, attachment: AttachmentId) -> StoredFile: ...
+
+    async def many(self, consultation: ConsultationId, attachments: Collection[AttachmentId]) -> list[StoredFile]:
+        """Return those that exist in this consultation and are complete, in no particular order."""
+
+    async def usage(self, consultation: ConsultationId) -> tuple[int, int]:
+        """Return how many complete files there are, and how many bytes they have together."""
+
+    async def pending(self) -> list[tuple[AttachmentId, str]]:
+        """Return id and blob of every file that was announced and never completed."""
+
+
+class BlobFile(Protocol):
+    """The content of one file while it is being written."""
+
+    async def write(self, chunk: bytes) -> None:
+        """Append; raises OSError when storage fails."""
+
+    async def close(self) -> str:
+        """Complete the content and return its SHA-256 in hex; durable on return."""
+
+    async def discard(self) -> None:
+        """Remove everything written; nothing happens after `close` or a first `discard`."""
+
+
+class AttachmentBlobs(Protocol):
+    """The encrypted contents of files, under their consultation's key. Implemented by `records/attachment_blobs.py`."""
+
+    async def create(self, consultation: ConsultationId, blob: str) -> BlobFile:
+        """Begin a new content. Not within a unit of work."""
+
+    def read(self, consultation: ConsultationId, blob: str) -> AsyncIterator[bytes]:
+        """Yield the content in chunks, each verified before it is given out."""
+
+    async def delete(self, blob: str) -> None:
+        """Remove a content, or do nothing when there is none."""
+
+
+# The archive ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFilter:
+    """Which visits an archive search shows; None means any. Every word must be found in the names, numbers,
+    department or reason of the visit.
+    """
+
+    patient: PatientId | None = None
+    clinician: UserId | None = None
+    since: datetime | None = None  # scheduled at or after
+    until: datetime | None = None  # scheduled before
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivePlace:
+    """Where a page of the archive ended."""
+
+    scheduled_at: datetime
+    consultation: ConsultationId
+
+
+class ArchiveRepository(Protocol):
+    """Visits that took place, for those who look for them later. Implemented by `records/archive.py`."""
+
+    async def search(
+        self, which: ArchiveFilter, *, after: ArchivePlace | None, limit: int
+    ) -> list[tuple[ConsultationSummary, Recording | None]]:
+        """Return at most `limit` visits that began or were finished, newest first, from behind `after` on."""
+
+
 # The unit of work -----------------------------------------------------------------------------------------------------
 
 
@@ -128,6 +247,18 @@ class UnitOfWork(Protocol):
 
     @property
     def invitations(self) -> InvitationRepository: ...
+
+    @property
+    def histories(self) -> HistoryRepository: ...
+
+    @property
+    def notes(self) -> NoteRepository: ...
+
+    @property
+    def attachments(self) -> AttachmentRepository: ...
+
+    @property
+    def archive(self) -> ArchiveRepository: ...
 
     @property
     def sessions(self) -> SessionRepository: ...

@@ -339,11 +339,14 @@ attachments = Table(
     Column("sha256", String(64), nullable=False),
     Column("blob", String(300), nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("complete", Boolean, nullable=False),  # False while it is uploaded, and after a crash in the middle of that
     Column("sealed", LargeBinary, nullable=False),  # the file's name
     UniqueConstraint("blob"),
     ForeignKeyConstraint(["consultation"], ["consultations.id"]),
     CheckConstraint("size_bytes >= 0", name="size_bytes"),
+    CheckConstraint("NOT complete OR sha256 <> ''", name="complete_has_hash"),
     Index(None, "consultation"),
+    Index(None, "complete"),
 )
 
 # Recordings -----------------------------------------------------------------------------------------------------------

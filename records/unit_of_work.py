@@ -8,10 +8,14 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.clock import Now
+from records.archive import SqlArchive
+from records.attachments import SqlAttachments
 from records.audit import SqlAuditTrail
 from records.consultations import SqlConsultations
 from records.engine import Database
+from records.histories import SqlHistories
 from records.invitations import SqlInvitations
+from records.notes import SqlNotes
 from records.people import SqlPeople
 from records.sealing import Sealer
 from records.sessions import SqlSessions
@@ -25,6 +29,10 @@ class SqlUnit:
     people: SqlPeople
     consultations: SqlConsultations
     invitations: SqlInvitations
+    histories: SqlHistories
+    notes: SqlNotes
+    attachments: SqlAttachments
+    archive: SqlArchive
     sessions: SqlSessions
     audit: SqlAuditTrail
 
@@ -56,6 +64,10 @@ class SqlStore:
             people=SqlPeople(connection, self._sealer),
             consultations=SqlConsultations(connection, self._sealer),
             invitations=SqlInvitations(connection, self._sealer),
+            histories=SqlHistories(connection, self._sealer),
+            notes=SqlNotes(connection, self._sealer),
+            attachments=SqlAttachments(connection, self._sealer),
+            archive=SqlArchive(connection, self._sealer),
             sessions=SqlSessions(connection, self._sealer),
             audit=SqlAuditTrail(connection, at=at),
         )

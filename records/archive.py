@@ -1,0 +1,87 @@
+"""Visits that took place, found by who, when and words."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from care.consultation import Status
+from care.ports import ArchiveFilter, ArchivePlace
+from care.recording import Recording, RecordingState
+from care.summary import ConsultationSummary
+from kernel.ids import ConsultationId, RecordingId
+from records.consultations import summary_from_row, summary_query
+from records.sealing import Sealer
+from records.tables import consultations, departments, members, patients, recordings
+
+_TOOK_PLACE: Final = (Status.IN_PROGRESS, Status.ON_HOLD, Status.FINISHED)
+_SEARCHED: Final = (
+    patients.c.name,
+    patients.c.record_number,
+    members.c.name,
+    members.c.login,
+    departments.c.name_en,
+    departments.c.name_zh,
+    consultations.c.reason,
+    consultations.c.id,
+)
+
+
+class SqlArchive:
+    """Implements `care.ports.ArchiveRepository`."""
+
+    def __init__(self, connection: AsyncConnection, sealer: Sealer) -> None:
+        del sealer  # names and times are found here, never what was said
+        self._connection = connection
+
+    async def search(
+        self, which: ArchiveFilter, *, after: ArchivePlace | None, limit: int
+    ) -> list[tuple[ConsultationSummary, Recording | None]]:
+        query = _chosen(summary_query(), which, after).limit(limit)
+        summaries = [summary_from_row(row) for row in await self._connection.execute(query)]
+        found = await self._recordings([summary.id for summary in summaries])
+        return [(summary, found.get(summary.id)) for summary in summaries]
+
+    async def _recordings(self, wanted: list[ConsultationId]) -> dict[ConsultationId, Recording]:
+        rows = await self._connection.execute(select(recordings).where(recordings.c.consultation.in_(wanted)))
+        return {
+            ConsultationId(row.consultation): Recording(
+                id=RecordingId(row.id),
+                consultation=ConsultationId(row.consultation),
+                state=RecordingState(row.state),
+                started_at=row.started_at,
+                stopped_at=row.stopped_at,
+                duration_ms=row.duration_ms,
+                size_bytes=row.size_bytes,
+                sha256=row.sha256,
+                blob=row.blob,
+                progress=row.progress,
+                failure=row.failure,
+            )
+            for row in rows
+        }
+
+
+def _chosen(
+    query: Select[*tuple[Any, ...]], which: ArchiveFilter, after: ArchivePlace | None
+) -> Select[*tuple[Any, ...]]:
+    when = consultations.c.scheduled_at
+    query = query.where(consultations.c.status.in_(_TOOK_PLACE))
+    if which.patient is not None:
+        query = query.where(consultations.c.patient == which.patient)
+    if which.clinician is not None:
+        query = query.where(consultations.c.clinician == which.clinician)
+    if which.since is not None:
+        query = query.where(when >= which.since)
+    if which.until is not None:
+        query = query.where(when < which.until)
+    for word in which.words:
+        query = query.where(or_(*(column.icontains(word, autoescape=True) for column in _SEARCHED)))
+    if after is not None:
+        query = query.where(_behind(when, after.scheduled_at, after.consultation))
+    return query.order_by(when.desc(), consultations.c.id.desc())
+
+
+def _behind(when: ColumnElement[datetime], at: datetime, consultation: ConsultationId) -> ColumnElement[bool]:
+    return or_(when < at, and_(when == at, consultations.c.id < consultation))
