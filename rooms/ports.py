@@ -142,6 +142,9 @@ class SegmentWriter(Protocol):
 class RecordingSink(Protocol):
     """Where recorded segments go. Implemented by `records/segments.py`; thread-safe."""
 
+    def next_index(self, room: RoomId, recording: RecordingId, track: TrackRef) -> int:
+        """Return an index that no segment of this track has had, in this process or an earlier one; never twice."""
+
     def open(self, spec: SegmentSpec) -> SegmentWriter:
         """Begin a segment. Raises OSError when storage fails."""
 
