@@ -90,8 +90,6 @@ class Limits:
     message_chars: Count = 4000
     header_wait_s: Count = 15
     body_wait_s: Count = 30
-    access_token_s: Annotated[int, Meta(ge=60, le=3600)] = 600
-    session_days: Count = 14
     invitation_days: Count = 7
 
 

@@ -8,12 +8,15 @@ from typing import Final
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
-from identity.ports import TokenVerifier
 from kernel import log_context
+from kernel.clock import monotonic_s
 from kernel.errors import AppError, Invalid, NotFound, SignInRequired, TooLarge
-from server.endpoint import ORIGIN, PRINCIPAL
+from server.endpoint import ORIGIN, PRINCIPAL, SERVICES
+from server.metrics import Metrics
 from server.problems import MethodNotAllowed, problem_response
+from server.services import Services
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -54,18 +57,19 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
             return problem_response(AppError(), request_id)
 
 
-def recognise(verifier: Callable[[], TokenVerifier]) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
-    """Return the middleware that finds out who asks from `Authorization: Bearer`.
+def recognise(services: Callable[[], Services]) -> Middleware:
+    """Return the middleware that hands the open services to the request and finds out who asks.
 
     A missing or invalid token only means nobody: whether that is enough is for the endpoint to say.
     """
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        request[SERVICES] = services()
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token:
             with contextlib.suppress(SignInRequired):
-                request[PRINCIPAL] = verifier().verify(token.strip())
+                request[PRINCIPAL] = request[SERVICES].issuer.verify(token.strip())
         principal = request.get(PRINCIPAL)
         if principal is None:
             return await handler(request)
@@ -75,7 +79,22 @@ def recognise(verifier: Callable[[], TokenVerifier]) -> Callable[[web.Request, H
     return middleware
 
 
-def locate(trusted: Sequence[Network]) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def measure(metrics: Metrics) -> Middleware:
+    """Return the middleware that counts and times the answers of each route."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        began = monotonic_s()
+        response = await handler(request)
+        seconds, route = monotonic_s() - began, route_of(request)
+        metrics.request_answered(method=request.method, route=route, status=response.status, seconds=seconds)
+        _log.debug("request", method=request.method, route=route, status=response.status, ms=round(seconds * 1000, 1))
+        return response
+
+    return middleware
+
+
+def locate(trusted: Sequence[Network]) -> Middleware:
     """Return the middleware that learns what the browser calls us. Only `trusted` proxies may say so for it."""
 
     @web.middleware

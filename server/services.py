@@ -1,4 +1,4 @@
-"""Everything that a route may use, already open. Built by `server/app.py`, handed to each call."""
+"""Everything that a route may use, already open. Built by `server/wiring.py`, handed to each call."""
 
 from __future__ import annotations
 
@@ -6,8 +6,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a route need not
+    from care.directory import Directory
     from config.settings import Settings
+    from identity.service import SignInService
+    from identity.tokens import TokenIssuer
     from kernel.clock import Now
+    from records.unit_of_work import SqlStore
+
+
+@dataclass(frozen=True, slots=True)
+class DemonstrationAccount:
+    """An invented person whose password is published."""
+
+    login: str
+    password: str
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """Who can try the demonstration clinic. `join_secret` opens the consultation that is scheduled now."""
+
+    accounts: tuple[DemonstrationAccount, ...]
+    join_secret: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,3 +38,8 @@ class Services:
 
     settings: Settings
     now: Now
+    store: SqlStore
+    issuer: TokenIssuer
+    sign_in: SignInService
+    directory: Directory
+    demonstration: Demonstration | None  # None in a real installation

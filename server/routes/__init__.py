@@ -1,1 +1,13 @@
-"""One module per HTTP resource."""
+"""The HTTP API, one module for each resource."""
+
+from importlib import import_module
+from typing import Final
+
+from server.endpoint import Endpoint
+
+_MODULES: Final = ("meta", "session", "people", "audit")
+
+
+def endpoints() -> list[Endpoint]:
+    """Return every endpoint of `/api/v1`, in the order of the documentation."""
+    return [endpoint for name in _MODULES for endpoint in import_module(f"{__name__}.{name}").routes.endpoints]
