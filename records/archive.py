@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from care.consultation import Status
 from care.ports import ArchiveFilter, ArchivePlace
@@ -12,6 +11,7 @@ from care.recording import Recording, RecordingState
 from care.summary import ConsultationSummary
 from kernel.ids import ConsultationId, RecordingId
 from records.consultations import summary_from_row, summary_query
+from records.engine import Connection
 from records.sealing import Sealer
 from records.tables import consultations, departments, members, patients, recordings
 
@@ -31,7 +31,7 @@ _SEARCHED: Final = (
 class SqlArchive:
     """Implements `care.ports.ArchiveRepository`."""
 
-    def __init__(self, connection: AsyncConnection, sealer: Sealer) -> None:
+    def __init__(self, connection: Connection, sealer: Sealer) -> None:
         del sealer  # names and times are found here, never what was said
         self._connection = connection
 

@@ -4,12 +4,11 @@ from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from care.attachment import StoredFile
 from kernel.errors import NotFound
 from kernel.ids import AttachmentId, ConsultationId, ParticipantId
-from records.engine import uniqueness_as_conflict
+from records.engine import Connection, uniqueness_as_conflict
 from records.sealing import DataKey, Sealer
 from records.tables import attachments
 
@@ -17,7 +16,7 @@ from records.tables import attachments
 class SqlAttachments:
     """Implements `care.ports.AttachmentRepository`."""
 
-    def __init__(self, connection: AsyncConnection, sealer: Sealer) -> None:
+    def __init__(self, connection: Connection, sealer: Sealer) -> None:
         self._connection = connection
         self._sealer = sealer
 

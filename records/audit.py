@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import Row, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from identity.audit import AuditEntry, ChainedEntry, ChainReport, Outcome
 from identity.principal import Principal
+from records.engine import Connection
 from records.tables import audit_entries, audit_head
 
 GENESIS: Final = bytes(32)  # what the first entry follows
@@ -21,7 +21,7 @@ _DETAIL_CHARS: Final = 400
 class SqlAuditTrail:
     """Implements `identity.audit.AuditTrail`. Writers of several nodes take turns on the row of `audit_head`."""
 
-    def __init__(self, connection: AsyncConnection, *, at: datetime) -> None:
+    def __init__(self, connection: Connection, *, at: datetime) -> None:
         self._connection = connection
         self._at = at
 

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Row, Select, exists, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from care.consultation import Consultation, Status
 from care.people import Department, Patient, Sex
@@ -14,7 +13,7 @@ from care.recording import RecordingState
 from care.summary import ClinicianName, ConsultationSummary, NoteState
 from kernel.errors import NotFound
 from kernel.ids import ConsultationId, DepartmentId, PatientId, RecordingId, UserId
-from records.engine import uniqueness_as_conflict
+from records.engine import Connection, uniqueness_as_conflict
 from records.sealing import Sealer
 from records.tables import consultations, departments, members, notes, patients, recordings
 
@@ -22,7 +21,7 @@ from records.tables import consultations, departments, members, notes, patients,
 class SqlConsultations:
     """Implements `care.ports.ConsultationRepository`."""
 
-    def __init__(self, connection: AsyncConnection, sealer: Sealer) -> None:
+    def __init__(self, connection: Connection, sealer: Sealer) -> None:
         del sealer  # the calendar is not sealed
         self._connection = connection
 

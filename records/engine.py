@@ -1,19 +1,21 @@
 """The database as a place to read and to write; the only module that knows which database it is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final, TypeVar, TypeVarTuple, overload
 
-from sqlalchemy import URL, event, make_url
+import sqlalchemy
+from sqlalchemy import URL, CursorResult, Engine, Executable, NullPool, Result, create_engine, event, make_url
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from kernel.errors import Conflict
 
-_BUSY_TIMEOUT_MS: Final = 10_000  # another process (a backup, `migrate`) may hold the write lock for a moment
+_BUSY_TIMEOUT_S: Final = 10  # another process (a backup, `migrate`) may hold the write lock for a moment
 _READERS: Final = 4
-_AFTER_COMMIT: Final = "consilium.after_commit"
+_SERVER_WRITERS: Final = 8  # for databases that let several write at once
 
 _WRITER_PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
@@ -25,21 +27,141 @@ _WRITER_PRAGMAS: Final = (
 )
 _READER_PRAGMAS: Final = ("PRAGMA query_only = ON", "PRAGMA cache_size = -4096", "PRAGMA temp_store = MEMORY")
 
+_T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
+_Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+
+class Connection:
+    """A connection that lives on a thread of its own, so that the database never blocks the loop.
+
+    What is asked of it happens in the order of asking, even when the asking task is cancelled meanwhile. Rows are
+    fetched before `execute` returns. A transaction begins with the first statement; who lent the connection ends it.
+    """
+
+    def __init__(self, engine: Engine, *, name: str, is_writer: bool) -> None:
+        self.is_writer: Final = is_writer
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._connection: sqlalchemy.Connection | None = None
+        self._engine = engine
+        self._after_commit: list[Callable[[], None]] = []
+        self._is_clean = True
+
+    @overload
+    async def execute(  # type: ignore[overload-overlap]  # only what returns no rows knows how many it touched
+        self, statement: TypedReturnsRows[*_Ts], parameters: _Parameters | None = None
+    ) -> Result[*_Ts]: ...
+
+    @overload
+    async def execute(
+        self, statement: Executable, parameters: _Parameters | None = None
+    ) -> CursorResult[*tuple[Any, ...]]: ...
+
+    async def execute(self, statement: Executable, parameters: _Parameters | None = None) -> Result[*tuple[Any, ...]]:
+        """Run one statement, once or for each of several sets of parameters."""
+
+        def run(connection: sqlalchemy.Connection) -> Result[*tuple[Any, ...]]:
+            result = connection.execute(statement, parameters)
+            return result.freeze()() if result.returns_rows else result
+
+        return await self.run(run)
+
+    async def scalar(self, statement: Executable, parameters: _Parameters | None = None) -> Any:
+        """Return the first column of the first row, None without a row."""
+        return (await self.execute(statement, parameters)).scalar()
+
+    async def run(self, work: Callable[[sqlalchemy.Connection], _T]) -> _T:
+        """Call `work` with the underlying connection on its thread."""
+        self._is_clean = False
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._connected()))
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Call `action` once this transaction is committed, never when it is rolled back."""
+        self._after_commit.append(action)
+
+    async def commit(self) -> None:
+        """End the transaction for good."""
+        if not self._is_clean:
+            await self.run(lambda connection: connection.commit())
+            self._is_clean = True
+        for action in self._after_commit:
+            action()
+
+    def abandon(self) -> None:
+        """Roll back what is not committed, before anything that is asked from now on."""
+        self._after_commit = []
+        if not self._is_clean:
+            self._is_clean = True
+            self._thread.submit(self._roll_back)
+
+    def close(self) -> "Future[None]":
+        """Disconnect. The connection can't be used again."""
+        closed = self._thread.submit(self._disconnect)
+        self._thread.shutdown(wait=False)
+        return closed
+
+    def _connected(self) -> sqlalchemy.Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
+
+    def _roll_back(self) -> None:
+        if self._connection is not None and self._connection.in_transaction():
+            self._connection.rollback()
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
+class DatabaseClosed(Exception):
+    """Somebody asked for a connection after the end."""
+
+
+class _Lender:
+    """A few connections, lent first come, first served; the one used last is lent next, its cache is warm."""
+
+    def __init__(self, engine: Engine, *, name: str, count: int, is_writer: bool) -> None:
+        self._engine = engine
+        self._count = count
+        self._idle = [Connection(engine, name=f"{name}-{i}", is_writer=is_writer) for i in range(count)]
+        self._free = asyncio.Semaphore(count)
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[Connection]:
+        async with self._free:
+            if not self._idle:
+                raise DatabaseClosed
+            connection = self._idle.pop()
+            try:
+                yield connection
+            finally:
+                connection.abandon()
+                self._idle.append(connection)
+
+    async def close(self) -> None:
+        """Wait for every connection to come back, and disconnect."""
+        for _ in range(self._count):
+            await self._free.acquire()
+        while self._idle:
+            await asyncio.wrap_future(self._idle.pop().close())
+        for _ in range(self._count):
+            self._free.release()
+        self._engine.dispose()
+
 
 class Database:
     """Readers see a stable snapshot; writers take turns. Open it once for the life of the process.
 
-    SQLite: one writer connection kept open, `BEGIN IMMEDIATE` and an `asyncio.Lock` in front of it, so no writer of
-    this process ever meets "database is locked"; a few readers beside it (WAL). PostgreSQL: one pool for both.
+    SQLite: one writer connection kept open, `BEGIN IMMEDIATE` and a fair queue in front of it, so no writer of this
+    process ever meets "database is locked"; a few readers beside it (WAL). PostgreSQL: several of both.
     """
 
     def __init__(self, url: str, *, readers: int = _READERS) -> None:
-        self._url = async_url(url)
-        self._embedded = self._url.get_backend_name() == "sqlite"
+        self._url = database_url(url)
         self._readers = readers
-        self._turn = asyncio.Lock()
-        self._writer: AsyncEngine | None = None
-        self._reader: AsyncEngine | None = None
+        self._writing: _Lender | None = None
+        self._reading: _Lender | None = None
 
     @property
     def url(self) -> str:
@@ -48,94 +170,67 @@ class Database:
 
     async def open(self) -> None:
         """Connect; raises the driver's error when the database can't be reached."""
-        if self._writer is not None:
+        if self._writing is not None:
             return
-        if self._embedded:
-            self._writer = _embedded_engine(self._url, size=1, begin="BEGIN IMMEDIATE", pragmas=_WRITER_PRAGMAS)
-            self._reader = _embedded_engine(self._url, size=self._readers, begin="BEGIN", pragmas=_READER_PRAGMAS)
+        if self._url.get_backend_name() == "sqlite":
+            writers = 1
+            writing = embedded_engine(self._url, begin="BEGIN IMMEDIATE", pragmas=_WRITER_PRAGMAS)
+            reading = embedded_engine(self._url, begin="BEGIN", pragmas=_READER_PRAGMAS)
         else:
-            self._writer = self._reader = create_async_engine(self._url, pool_pre_ping=True)
-        async with self._writer.connect():
-            pass
+            writers = _SERVER_WRITERS
+            writing = reading = create_engine(self._url, poolclass=NullPool)
+        self._writing = _Lender(writing, name="records-writer", count=writers, is_writer=True)
+        self._reading = _Lender(reading, name="records-reader", count=self._readers, is_writer=False)
+        async with self._writing.lend() as connection:
+            await connection.run(lambda connection: None)  # noqa: ARG005 - connecting is all
 
     async def close(self) -> None:
-        """Wait for the writer, then disconnect. The database may be opened again."""
-        async with self._turn:
-            for engine in {self._writer, self._reader}:
-                if engine is not None:
-                    await engine.dispose()
-            self._writer = self._reader = None
+        """Wait for who is still writing or reading, then disconnect. The database may be opened again."""
+        for lender in (self._writing, self._reading):
+            if lender is not None:
+                await lender.close()
+        self._writing = self._reading = None
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self) -> AsyncIterator[Connection]:
         """Lend a connection on which everything read belongs to one moment; nothing can be written."""
-        assert self._reader is not None, "the database is not open"
-        async with self._reader.connect() as connection:
+        assert self._reading is not None, "the database is not open"
+        async with self._reading.lend() as connection:
             yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self) -> AsyncIterator[Connection]:
         """Lend the writer: committed when the block ends, rolled back when it raises."""
-        assert self._writer is not None, "the database is not open"
-        actions: list[Callable[[], None]] = []
-        async with self._turn if self._embedded else nullcontext(), self._writer.connect() as connection:
-            connection.info[_AFTER_COMMIT] = actions
-            try:
-                async with connection.begin():
-                    yield connection
-            finally:
-                del connection.info[_AFTER_COMMIT]
-            for action in actions:
-                action()
+        assert self._writing is not None, "the database is not open"
+        async with self._writing.lend() as connection:
+            yield connection
+            await connection.commit()
 
 
-def after_commit(connection: AsyncConnection, action: Callable[[], None]) -> bool:
-    """Run `action` once `connection`'s transaction is committed. False, and never run, on a reader."""
-    actions: list[Callable[[], None]] | None = connection.info.get(_AFTER_COMMIT)
-    if actions is None:
-        return False
-    actions.append(action)
-    return True
-
-
-def is_writer(connection: AsyncConnection) -> bool:
-    """Whether `connection` was lent by `Database.write`."""
-    return _AFTER_COMMIT in connection.info
-
-
-def async_url(url: str) -> URL:
-    """Return `url` with the driver this program uses, where it names none."""
+def database_url(url: str) -> URL:
+    """Return `url` parsed, with the driver this program uses where it names none."""
     parsed = make_url(url)
-    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
     if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
         raise ValueError("the database must be a file: readers and the writer have a connection each")
+    drivers = {"postgresql": "postgresql+psycopg"}
     return parsed.set(drivername=drivers.get(parsed.drivername, parsed.drivername))
 
 
-def sync_url(url: str) -> URL:
-    """Return `url` for a plain blocking connection, as migrations use."""
-    parsed = make_url(url)
-    return parsed.set(drivername="sqlite") if parsed.get_backend_name() == "sqlite" else parsed
-
-
-def _embedded_engine(url: URL, *, size: int, begin: str, pragmas: tuple[str, ...]) -> AsyncEngine:
-    engine = create_async_engine(
+def embedded_engine(url: URL, *, begin: str, pragmas: tuple[str, ...] = _WRITER_PRAGMAS) -> Engine:
+    """Return an engine for SQLite that begins its transactions with `begin` rather than when the driver likes."""
+    engine = create_engine(
         url,
-        pool_size=size,
-        max_overflow=0,
-        pool_timeout=30,
-        connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "isolation_level": None},
+        poolclass=NullPool,
+        connect_args={"timeout": _BUSY_TIMEOUT_S, "isolation_level": None, "check_same_thread": False},
     )
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
         for pragma in pragmas:
-            cursor.execute(pragma)
-        cursor.close()
+            connection.execute(pragma).close()
 
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin_transaction(connection: Any) -> None:
+    @event.listens_for(engine, "begin")
+    def begin_transaction(connection: sqlalchemy.Connection) -> None:
         connection.exec_driver_sql(begin)
 
     return engine

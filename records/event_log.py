@@ -9,7 +9,6 @@ from typing import Final
 
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from care.access_log import ACCOUNTABLE, entry_for
 from care.consultation import Consultation, after
@@ -18,7 +17,7 @@ from kernel.errors import Conflict, Overloaded
 from kernel.ids import ConsultationId, RoomId
 from records.audit import SqlAuditTrail
 from records.consultations import SqlConsultations
-from records.engine import Database
+from records.engine import Connection, Database
 from records.facts import decoded, encoded, kind_of
 from records.sealing import Sealer
 from records.tables import consultations, recordings, room_events
@@ -149,7 +148,7 @@ class SqlEventLog:
         for append in batch:
             self._heads.pop(append.room, None)
 
-    async def _store(self, connection: AsyncConnection, batch: list[_Append]) -> list[_Append]:
+    async def _store(self, connection: Connection, batch: list[_Append]) -> list[_Append]:
         """Write everything that follows from the batch; an append out of order is refused alone."""
         heads = await self._stored_heads(connection, batch)
         accepted = []
@@ -168,7 +167,7 @@ class SqlEventLog:
             await self._project(connection, accepted)
         return accepted
 
-    async def _stored_heads(self, connection: AsyncConnection, batch: Iterable[_Append]) -> dict[RoomId, int]:
+    async def _stored_heads(self, connection: Connection, batch: Iterable[_Append]) -> dict[RoomId, int]:
         rooms = {append.room for append in batch}
         heads = {room: self._heads[room] for room in rooms if room in self._heads}
         unknown = rooms - heads.keys()
@@ -182,7 +181,7 @@ class SqlEventLog:
             heads.update({room: stored.get(room, 0) for room in unknown})
         return heads
 
-    async def _insert_events(self, connection: AsyncConnection, accepted: Iterable[_Append]) -> None:
+    async def _insert_events(self, connection: Connection, accepted: Iterable[_Append]) -> None:
         rows = []
         for append in accepted:
             key = await self._sealer.key(connection, ConsultationId(append.room))
@@ -201,7 +200,7 @@ class SqlEventLog:
                 )
         await connection.execute(_INSERT_EVENTS, rows)
 
-    async def _project(self, connection: AsyncConnection, accepted: Iterable[_Append]) -> None:
+    async def _project(self, connection: Connection, accepted: Iterable[_Append]) -> None:
         """Bring the calendar, the list of recordings and the access log up to date with the events."""
         notable = [
             (ConsultationId(append.room), event)
@@ -227,7 +226,7 @@ class SqlEventLog:
         await SqlAuditTrail(connection, at=notable[-1][1].at).add_entries(entries)
 
 
-async def _project_recording(connection: AsyncConnection, room: ConsultationId, event: RoomEvent) -> None:
+async def _project_recording(connection: Connection, room: ConsultationId, event: RoomEvent) -> None:
     """Keep the consultation's one recording: begun by the first start, stopped and resumed by what follows.
 
     It stays in the state RECORDING when stopped, since it may be resumed; composing begins after the visit.

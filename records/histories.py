@@ -5,11 +5,10 @@ from dataclasses import asdict
 from typing import Final
 
 from sqlalchemy import Table, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from care.history import Allergy, Condition, HistoryEntry, Medication, Observation, PatientHistory
 from kernel.ids import EntryId, PatientId
-from records.engine import uniqueness_as_conflict
+from records.engine import Connection, uniqueness_as_conflict
 from records.sealing import Sealer
 from records.tables import allergies, conditions, medications, observations
 
@@ -27,7 +26,7 @@ _TABLES: Final[dict[type[HistoryEntry], Table]] = {
 class SqlHistories:
     """Implements `care.ports.HistoryRepository`."""
 
-    def __init__(self, connection: AsyncConnection, sealer: Sealer) -> None:
+    def __init__(self, connection: Connection, sealer: Sealer) -> None:
         del sealer  # the history belongs to the patient, not to one consultation
         self._connection = connection
 

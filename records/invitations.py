@@ -4,13 +4,12 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from care.invitation import Invitation
 from identity.principal import Role
 from kernel.errors import NotFound
 from kernel.ids import ConsultationId, InvitationId, UserId
-from records.engine import uniqueness_as_conflict
+from records.engine import Connection, uniqueness_as_conflict
 from records.sealing import Sealer
 from records.tables import invitations
 
@@ -18,7 +17,7 @@ from records.tables import invitations
 class SqlInvitations:
     """Implements `care.ports.InvitationRepository`."""
 
-    def __init__(self, connection: AsyncConnection, sealer: Sealer) -> None:
+    def __init__(self, connection: Connection, sealer: Sealer) -> None:
         del sealer  # a link holds nothing that anybody wrote
         self._connection = connection
 

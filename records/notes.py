@@ -5,12 +5,11 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Row, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from care.note import Addendum, Sections, VisitNote
 from kernel.errors import Conflict
 from kernel.ids import ConsultationId, UserId
-from records.engine import uniqueness_as_conflict
+from records.engine import Connection, uniqueness_as_conflict
 from records.sealing import Sealer
 from records.tables import note_addenda, notes
 
@@ -18,7 +17,7 @@ from records.tables import note_addenda, notes
 class SqlNotes:
     """Implements `care.ports.NoteRepository`."""
 
-    def __init__(self, connection: AsyncConnection, sealer: Sealer) -> None:
+    def __init__(self, connection: Connection, sealer: Sealer) -> None:
         self._connection = connection
         self._sealer = sealer
 

@@ -4,14 +4,13 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Row, Select, exists, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from care.consultation import Status
 from care.people import Department, Member, Patient, Sex
 from identity.principal import Role
 from kernel.errors import NotFound
 from kernel.ids import DepartmentId, PatientId, UserId
-from records.engine import uniqueness_as_conflict
+from records.engine import Connection, uniqueness_as_conflict
 from records.sealing import Sealer
 from records.tables import consultations, departments, members, patients
 
@@ -19,7 +18,7 @@ from records.tables import consultations, departments, members, patients
 class SqlPeople:
     """Implements `care.ports.PeopleRepository`."""
 
-    def __init__(self, connection: AsyncConnection, sealer: Sealer) -> None:
+    def __init__(self, connection: Connection, sealer: Sealer) -> None:
         del sealer  # nothing here belongs to one consultation
         self._connection = connection
 

@@ -12,10 +12,9 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.ids import ConsultationId
-from records.engine import Database, after_commit, is_writer
+from records.engine import Connection, Database
 from records.tables import consultation_keys
 
 _KEY_BYTES: Final = 32
@@ -167,7 +166,7 @@ class Sealer:
         self._ring = ring
         self._keys: OrderedDict[ConsultationId, DataKey] = OrderedDict()
 
-    async def key(self, connection: AsyncConnection, consultation: ConsultationId) -> DataKey:
+    async def key(self, connection: Connection, consultation: ConsultationId) -> DataKey:
         """Return the consultation's key, making it on first use.
 
         It can be made on a writer only; a reader raises `KeyMissing`. A key whose transaction is rolled back is
@@ -187,9 +186,9 @@ class Sealer:
         if row is not None:
             key = self._unwrap(consultation, row.key_ring_id, row.wrapped)
         else:
-            key = DataKey(secrets.token_bytes(_KEY_BYTES))
-            if not is_writer(connection):
+            if not connection.is_writer:
                 raise KeyMissing(consultation)
+            key = DataKey(secrets.token_bytes(_KEY_BYTES))
             await connection.execute(
                 insert(consultation_keys).values(
                     consultation=consultation,
@@ -197,7 +196,9 @@ class Sealer:
                     wrapped=self._wrap(consultation, key),
                 )
             )
-        if not after_commit(connection, lambda: self._remember(consultation, key)):
+        if connection.is_writer:
+            connection.after_commit(lambda: self._remember(consultation, key))
+        else:
             self._remember(consultation, key)
         return key
 

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from care.consultation import Status
 from identity.ports import Account, Link, RefreshToken, Session
 from identity.principal import Role
 from kernel.ids import ConsultationId, InvitationId, PatientId, SessionId, UserId
+from records.engine import Connection
 from records.sealing import Sealer
 from records.tables import consultations, credentials, invitations, members, refresh_tokens, sessions
 
@@ -27,7 +27,7 @@ _ACCOUNT = (
 class SqlSessions:
     """Implements `identity.ports.SessionRepository`."""
 
-    def __init__(self, connection: AsyncConnection, sealer: Sealer) -> None:
+    def __init__(self, connection: Connection, sealer: Sealer) -> None:
         del sealer  # hashes need no sealing
         self._connection = connection
 

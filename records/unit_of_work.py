@@ -5,14 +5,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from kernel.clock import Now
 from records.archive import SqlArchive
 from records.attachments import SqlAttachments
 from records.audit import SqlAuditTrail
 from records.consultations import SqlConsultations
-from records.engine import Database
+from records.engine import Connection, Database
 from records.histories import SqlHistories
 from records.invitations import SqlInvitations
 from records.notes import SqlNotes
@@ -57,13 +55,17 @@ class SqlStore:
         async with self._database.write() as connection:
             yield self._unit(connection)
 
-    def _unit(self, connection: AsyncConnection) -> SqlUnit:
+    def _unit(self, connection: Connection) -> SqlUnit:
         at = self._now()
         return SqlUnit(
             at=at,
             people=SqlPeople(connection, self._sealer),
             consultations=SqlConsultations(connection, self._sealer),
             invitations=SqlInvitations(connection, self._sealer),
+            histories=SqlHistories(connection, self._sealer),
+            notes=SqlNotes(connection, self._sealer),
+            attachments=SqlAttachments(connection, self._sealer),
+            archive=SqlArchive(connection, self._sealer),
             histories=SqlHistories(connection, self._sealer),
             notes=SqlNotes(connection, self._sealer),
             attachments=SqlAttachments(connection, self._sealer),
