@@ -66,10 +66,6 @@ class SqlStore:
             notes=SqlNotes(connection, self._sealer),
             attachments=SqlAttachments(connection, self._sealer),
             archive=SqlArchive(connection, self._sealer),
-            histories=SqlHistories(connection, self._sealer),
-            notes=SqlNotes(connection, self._sealer),
-            attachments=SqlAttachments(connection, self._sealer),
-            archive=SqlArchive(connection, self._sealer),
             sessions=SqlSessions(connection, self._sealer),
             audit=SqlAuditTrail(connection, at=at),
         )
