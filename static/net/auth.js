@@ -76,9 +76,13 @@ export const auth = {
     return me;
   },
 
-  /** A token that is good for at least a moment, for the socket. @returns {Promise<string | null>} */
-  async token() {
-    return current();
+  /**
+   * A token that is good for at least a moment, for the socket.
+   * @param {{ fresh?: boolean }} [options]  `fresh`: the last one was refused
+   * @returns {Promise<string | null>}
+   */
+  async token({ fresh = false } = {}) {
+    return fresh ? renew() : current();
   },
 
   /**

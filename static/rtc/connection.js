@@ -1,0 +1,301 @@
+// @ts-check
+/**
+ * This person's one media connection to the server.
+ *
+ * Only the server offers; offers are answered one after another, at once and without trickling. The first sections of
+ * every offer are for what we send (microphone, camera, screen): a track is put in and taken out by `replaceTrack`
+ * without another round. The others carry other people's tracks, named by the offer. When the path breaks, the server
+ * is asked for new ICE credentials on the same connection; only if that doesn't help we begin anew, and the old pictures stay until
+ * the new ones are there.
+ */
+import { Emitter } from '../net/emitter.js';
+
+/** @typedef {'microphone' | 'camera' | 'screen'} Source */
+/** @typedef {'closed' | 'connecting' | 'connected' | 'reconnecting'} MediaStatus */
+/** @typedef {{ generation: number, sdp: string, publish: Record<string, Source>, receive: Record<string, { participant: string, source: Source }> }} Offer */
+/** @typedef {{ participant: string, source: Source, track: MediaStreamTrack }} Remote */
+/** @typedef {{ roundTripMs: number | null, upKbps: number, downKbps: number, frozen: ReadonlySet<string> }} Stats  frozen: `participant/source` without new pictures */
+/**
+ * How the connection talks to the server.
+ * @typedef {object} Signal
+ * @property {() => Promise<{ ice_servers: RTCIceServer[] }>} join
+ * @property {(generation: number, sdp: string) => Promise<unknown>} answer
+ * @property {() => Promise<unknown>} restart
+ * @property {() => Promise<unknown>} leave
+ */
+
+const DISCONNECTED_MS = 500; // a hiccup of this length isn't worth a restart
+const RESTART_EVERY_MS = 3000;
+const ANEW_AFTER_MS = 15_000;
+const OLD_PICTURES_MS = 12_000;
+const STATS_EVERY_MS = 2000;
+const LIMITS = {
+  microphone: { maxBitrate: 40_000 },
+  camera: { maxBitrate: 1_700_000, maxFramerate: 30 },
+  screen: { maxBitrate: 2_500_000, maxFramerate: 15 },
+};
+
+/** @extends {Emitter<{ changed: [], stats: [Stats] }>} */
+export class MediaConnection extends Emitter {
+  /** @param {{ signal: Signal, createPeer?: (configuration: RTCConfiguration) => RTCPeerConnection }} parts */
+  constructor({ signal, createPeer = (configuration) => new RTCPeerConnection(configuration) }) {
+    super();
+    this._signal = signal;
+    this._createPeer = createPeer;
+    /** @type {MediaStatus} */
+    this.status = 'closed';
+    /** @type {RTCPeerConnection | null} */
+    this._peer = null;
+    /** @type {RTCConfiguration} */
+    this._configuration = {};
+    /** The connection before this one, for its last pictures. @type {RTCPeerConnection | null} */
+    this._previous = null;
+    this._begun = 0; // counts beginnings: what belongs to an earlier one is dropped
+    /** @type {Offer[]} */
+    this._waiting = [];
+    /** @type {Promise<void>} */
+    this._turn = Promise.resolve();
+    /** @type {Record<Source, MediaStreamTrack | null>} */
+    this._wanted = { microphone: null, camera: null, screen: null };
+    /** @type {Partial<Record<Source, RTCRtpSender>>} */
+    this._senders = {};
+    /** @type {Map<string, Remote>} */
+    this._remote = new Map();
+    this._restartedAt = 0;
+    this._brokenSince = 0;
+    /** @type {Map<string, { value: number, at: number }>} */
+    this._progress = new Map();
+    /** @type {Stats} */
+    this.stats = { roundTripMs: null, upKbps: 0, downKbps: 0, frozen: new Set() };
+    /** @type {ReturnType<typeof setInterval> | undefined} */
+    this._timer = undefined;
+  }
+
+  /** Begin, or begin anew after the seat was taken again. */
+  async start() {
+    const mine = ++this._begun;
+    this._retire();
+    this._waiting = [];
+    this._setStatus(this._remote.size > 0 ? 'reconnecting' : 'connecting');
+    this._timer ??= setInterval(() => this._measure().catch(() => {}), STATS_EVERY_MS);
+    const { ice_servers: iceServers } = await this._signal.join();
+    if (mine !== this._begun) return;
+    this._configuration = { iceServers: iceServers ?? [], bundlePolicy: 'max-bundle' };
+    this._peer = this._newPeer();
+    this._drain();
+  }
+
+  /** End it; the others' pictures go. */
+  stop() {
+    const was = this.status;
+    this._begun += 1;
+    clearInterval(this._timer);
+    this._timer = undefined;
+    this._retire();
+    this._closePrevious();
+    this._waiting = [];
+    this._remote.clear();
+    this._setStatus('closed');
+    if (was !== 'closed') this._signal.leave().catch(() => {});
+  }
+
+  /**
+   * Send this track, or nothing, as `source`.
+   * @param {Source} source @param {MediaStreamTrack | null} track
+   */
+  async publish(source, track) {
+    this._wanted[source] = track;
+    await this._senders[source]?.replaceTrack(track).catch(() => {}); // a closed connection: the next one takes it from _wanted
+  }
+
+  /** @param {string} participant @param {Source} source @returns {MediaStreamTrack | null} */
+  remote(participant, source) {
+    return this._remote.get(`${participant}/${source}`)?.track ?? null;
+  }
+
+  /** An offer from the server. @param {Offer} offer */
+  offered(offer) {
+    if (this.status === 'closed') return;
+    if (offer.generation === 1) this._waiting = []; // what came before belongs to an earlier connection
+    this._waiting.push(offer);
+    this._drain();
+  }
+
+  /** The server hears nothing from us, or has given us up. @param {string} state */
+  told(state) {
+    if (this.status === 'closed') return;
+    if (state === 'silent') this.restart();
+    if (state === 'gone') this.start().catch(() => {});
+  }
+
+  /** Ask for new ICE credentials: the network may have changed. */
+  restart() {
+    const now = Date.now();
+    if (!this._peer || now - this._restartedAt < RESTART_EVERY_MS) return;
+    this._restartedAt = now;
+    this._signal.restart().catch(() => {});
+  }
+
+  _drain() {
+    this._turn = this._turn.then(async () => {
+      while (this._peer && this._waiting.length > 0) {
+        const offer = /** @type {Offer} */ (this._waiting.shift());
+        await this._answer(offer).catch((error) => {
+          if (this._peer && this._peer.signalingState !== 'closed') console.error('media negotiation', error);
+        });
+      }
+    });
+  }
+
+  /** @param {Offer} offer */
+  async _answer(offer) {
+    const mine = this._begun;
+    if (offer.generation === 1 && this._peer?.remoteDescription) {
+      this._retire(); // the server began anew by itself
+      this._peer = this._newPeer();
+    }
+    const peer = /** @type {RTCPeerConnection} */ (this._peer);
+    await peer.setRemoteDescription({ type: 'offer', sdp: offer.sdp });
+    const sections = new Map(peer.getTransceivers().map((section) => [section.mid, section]));
+    for (const [mid, source] of Object.entries(offer.publish)) {
+      const section = sections.get(mid);
+      if (section) await this._prepareSending(section, source);
+    }
+    await peer.setLocalDescription(await peer.createAnswer());
+    if (mine !== this._begun) return;
+    this._receive(offer, sections);
+    await this._signal.answer(offer.generation, peer.localDescription?.sdp ?? '');
+    for (const [mid, source] of Object.entries(offer.publish)) {
+      const section = sections.get(mid);
+      if (section) await limit(section.sender, source);
+    }
+  }
+
+  /** @param {RTCRtpTransceiver} section @param {Source} source */
+  async _prepareSending(section, source) {
+    this._senders[source] = section.sender;
+    if (section.direction !== 'sendonly') section.direction = 'sendonly';
+    if (section.sender.track !== this._wanted[source]) await section.sender.replaceTrack(this._wanted[source]);
+  }
+
+  /** @param {Offer} offer @param {Map<string | null, RTCRtpTransceiver>} sections */
+  _receive(offer, sections) {
+    /** @type {Map<string, Remote>} */
+    const remote = new Map();
+    for (const [mid, { participant, source }] of Object.entries(offer.receive)) {
+      const track = sections.get(mid)?.receiver.track;
+      if (track) remote.set(`${participant}/${source}`, { participant, source, track });
+    }
+    this._remote = remote;
+    this.emit('changed');
+  }
+
+  _newPeer() {
+    const peer = this._createPeer(this._configuration);
+    this._senders = {};
+    peer.addEventListener('iceconnectionstatechange', () => this._onIce(peer));
+    return peer;
+  }
+
+  /** @param {RTCPeerConnection} peer */
+  _onIce(peer) {
+    if (peer !== this._peer) return;
+    const state = peer.iceConnectionState;
+    if (state === 'connected' || state === 'completed') {
+      this._brokenSince = 0;
+      this._closePrevious();
+      this._setStatus('connected');
+    } else if (state === 'disconnected' || state === 'failed') {
+      this._brokenSince ||= Date.now();
+      this._setStatus('reconnecting');
+      setTimeout(() => this._mend(peer), state === 'failed' ? 0 : DISCONNECTED_MS);
+    }
+  }
+
+  /** @param {RTCPeerConnection} peer */
+  _mend(peer) {
+    if (peer !== this._peer || this._brokenSince === 0) return;
+    if (Date.now() - this._brokenSince > ANEW_AFTER_MS) {
+      this._brokenSince = Date.now();
+      this.start().catch(() => {});
+      return;
+    }
+    this.restart();
+    setTimeout(() => this._mend(peer), RESTART_EVERY_MS);
+  }
+
+  /** Put the present connection aside; its last pictures stay in view until the next one has some. */
+  _retire() {
+    if (!this._peer) return;
+    this._closePrevious();
+    this._previous = this._peer;
+    this._peer = null;
+    this._senders = {};
+    this._brokenSince = 0;
+    const previous = this._previous;
+    for (const sender of previous.getSenders()) sender.replaceTrack(null).catch(() => {});
+    setTimeout(() => {
+      if (this._previous === previous) this._closePrevious();
+    }, OLD_PICTURES_MS);
+  }
+
+  _closePrevious() {
+    this._previous?.close();
+    this._previous = null;
+  }
+
+  /** @param {MediaStatus} status */
+  _setStatus(status) {
+    if (status !== this.status) {
+      this.status = status;
+      this.emit('changed');
+    }
+  }
+
+  async _measure() {
+    const peer = this._peer;
+    if (!peer || this.status !== 'connected') return;
+    const report = await peer.getStats();
+    const now = Date.now();
+    const frozen = new Set();
+    let [up, down] = [0, 0];
+    /** @type {number | null} */
+    let roundTripMs = null;
+    for (const entry of report.values()) {
+      if (entry.type === 'candidate-pair' && entry.nominated && entry.currentRoundTripTime !== undefined) {
+        roundTripMs = Math.round(entry.currentRoundTripTime * 1000);
+      }
+      if (entry.type === 'transport') {
+        up = this._rate('up', entry.bytesSent ?? 0, now);
+        down = this._rate('down', entry.bytesReceived ?? 0, now);
+      }
+      if (entry.type === 'inbound-rtp' && entry.kind === 'video') {
+        const remote = [...this._remote.values()].find(({ track }) => track.id === entry.trackIdentifier);
+        const decoded = entry.framesDecoded ?? 0;
+        if (remote && decoded > 0 && this._rate(`frames/${entry.id}`, decoded * 125, now) === 0) {
+          frozen.add(`${remote.participant}/${remote.source}`);
+        }
+      }
+    }
+    this.stats = { roundTripMs, upKbps: up, downKbps: down, frozen };
+    this.emit('stats', this.stats);
+  }
+
+  /** Kilobits a second since the last look. @param {string} name @param {number} bytes @param {number} now */
+  _rate(name, bytes, now) {
+    const last = this._progress.get(name);
+    this._progress.set(name, { value: bytes, at: now });
+    if (!last || now <= last.at || bytes < last.value) return name.startsWith('frames/') ? 1 : 0;
+    return Math.round(((bytes - last.value) * 8) / (now - last.at));
+  }
+}
+
+/** @param {RTCRtpSender} sender @param {Source} source */
+async function limit(sender, source) {
+  const parameters = sender.getParameters();
+  if (!parameters.encodings?.length) return;
+  const [encoding] = parameters.encodings;
+  if (encoding.maxBitrate === LIMITS[source].maxBitrate) return;
+  Object.assign(encoding, LIMITS[source]);
+  await sender.setParameters(parameters).catch(() => {}); // Firefox refuses some of these: it then does without
+}

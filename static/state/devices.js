@@ -1,0 +1,106 @@
+// @ts-check
+/**
+ * Cameras, microphones and speakers as plain data: what there is, what is chosen, what the browser allows.
+ *
+ * A device is remembered by id and by its label, because some browsers give new ids after each visit.
+ */
+
+/** @typedef {'microphone' | 'camera' | 'speaker'} Kind */
+/** @typedef {{ id: string, label: string }} Device */
+/** 'busy': another program holds it. @typedef {'unknown' | 'asking' | 'open' | 'blocked' | 'absent' | 'busy' | 'off'} Access */
+/** The server's words. @typedef {'ok' | 'silent' | 'absent' | 'blocked' | 'unknown'} DeviceState */
+/**
+ * @typedef {object} DevicesState
+ * @property {Readonly<Record<Kind, readonly Device[]>>} found
+ * @property {Readonly<Partial<Record<Kind, Device>>>} chosen
+ * @property {Readonly<Record<'microphone' | 'camera', Access>>} access
+ */
+/**
+ * @typedef {{ type: 'found', devices: readonly { kind: string, deviceId: string, label: string }[] }
+ *   | { type: 'chosen', kind: Kind, device: Device }
+ *   | { type: 'access', kind: 'microphone' | 'camera', access: Access }} DevicesAction
+ */
+
+/** @type {DevicesState} */
+export const emptyDevices = Object.freeze({
+  found: Object.freeze({ microphone: [], camera: [], speaker: [] }),
+  chosen: Object.freeze({}),
+  access: Object.freeze({ microphone: 'unknown', camera: 'unknown' }),
+});
+
+/** @type {Record<string, Kind>} */
+const KINDS = { audioinput: 'microphone', videoinput: 'camera', audiooutput: 'speaker' };
+
+/** @param {DevicesState} state @param {DevicesAction} action @returns {DevicesState} */
+export function reduceDevices(state, action) {
+  switch (action.type) {
+    case 'found': {
+      /** @type {Record<Kind, Device[]>} */
+      const found = { microphone: [], camera: [], speaker: [] };
+      for (const { kind, deviceId, label } of action.devices) {
+        const ours = KINDS[kind];
+        // Without permission browsers list one nameless device of each kind: nothing to choose from yet.
+        if (ours && deviceId && deviceId !== 'communications') found[ours].push({ id: deviceId, label });
+      }
+      return { ...state, found };
+    }
+    case 'chosen':
+      return { ...state, chosen: { ...state.chosen, [action.kind]: action.device } };
+    case 'access':
+      return { ...state, access: { ...state.access, [action.kind]: action.access } };
+    default:
+      return state;
+  }
+}
+
+/**
+ * The device to open: the one chosen if it is there (by id, else by label), otherwise null for the browser's own choice.
+ * @param {DevicesState} state @param {Kind} kind
+ * @returns {Device | null}
+ */
+export function wanted(state, kind) {
+  const chosen = state.chosen[kind];
+  if (!chosen) return null;
+  const found = state.found[kind];
+  return found.find((device) => device.id === chosen.id) ?? found.find((device) => device.label === chosen.label && device.label !== '') ?? null;
+}
+
+/**
+ * What getUserMedia's refusal means.
+ * @param {string} errorName
+ * @returns {Access}
+ */
+export function accessAfter(errorName) {
+  switch (errorName) {
+    case 'NotAllowedError':
+    case 'SecurityError':
+      return 'blocked';
+    case 'NotFoundError':
+    case 'OverconstrainedError':
+      return 'absent';
+    case 'NotReadableError':
+    case 'AbortError':
+      return 'busy';
+    default:
+      return 'unknown';
+  }
+}
+
+/**
+ * What the device check tells the doctor.
+ * @param {Access} access @param {{ heard?: boolean }} [measured]  `heard`: whether the microphone delivered any sound
+ * @returns {DeviceState}
+ */
+export function deviceState(access, { heard = true } = {}) {
+  switch (access) {
+    case 'open':
+      return heard ? 'ok' : 'silent';
+    case 'blocked':
+    case 'busy':
+      return 'blocked';
+    case 'absent':
+      return 'absent';
+    default:
+      return 'unknown';
+  }
+}
