@@ -7,7 +7,18 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, TypeVar, TypeVarTuple, overload
 
 import sqlalchemy
-from sqlalchemy import URL, CursorResult, Engine, Executable, NullPool, Result, create_engine, event, make_url
+from sqlalchemy import (
+    URL,
+    CursorResult,
+    Engine,
+    Executable,
+    NullPool,
+    Result,
+    ScalarResult,
+    create_engine,
+    event,
+    make_url,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
@@ -69,6 +80,10 @@ class Connection:
     async def scalar(self, statement: Executable, parameters: _Parameters | None = None) -> Any:
         """Return the first column of the first row, None without a row."""
         return (await self.execute(statement, parameters)).scalar()
+
+    async def scalars(self, statement: Executable, parameters: _Parameters | None = None) -> ScalarResult[Any]:
+        """Return the first column of every row."""
+        return (await self.execute(statement, parameters)).scalars()
 
     async def run(self, work: Callable[[sqlalchemy.Connection], _T]) -> _T:
         """Call `work` with the underlying connection on its thread."""
