@@ -18,7 +18,7 @@ def safe_name(name: str, content_type: str) -> str:
     name = "".join(
         "_" if letter in _FORBIDDEN else letter for letter in name if unicodedata.category(letter) not in _INVISIBLE
     )
-    name = " ".join(name.split()).strip(". ")
+    name = " ".join(name.split()).rstrip(". ")
     endings = EXTENSIONS[content_type]
     ending = next((ending for ending in endings if name.lower().endswith(ending)), None)
     if ending is None:

@@ -98,13 +98,12 @@ class Transcript:
     consents: tuple[ConsentAnswer, ...] = ()
 
 
-def transcript_of(events: Sequence[RoomEvent]) -> Transcript:
-    """Return the transcript of a room's events, from its first one on.
+def transcript_of(events: Sequence[RoomEvent], spans: Spans) -> Transcript:
+    """Return the transcript of a room's events, from its first one on; `spans` place it in the composed recording.
 
     Left out is what only the machines of that day needed: read receipts, device reports, sound only or not, and the
     socket that comes with an arrival.
     """
-    spans = Spans.of(events)
     people = _people(events)
     names = {person.participant: person.name for person in people}
     return Transcript(
