@@ -16,12 +16,12 @@ from care.history import HistoryEntry, PatientHistory
 from care.invitation import Invitation
 from care.note import Addendum, VisitNote
 from care.people import Department, Member, Patient
-from care.recording import Recording
+from care.recording import Recording, Segment
 from care.summary import ConsultationSummary
 from identity.audit import AuditTrail
 from identity.ports import SessionRepository
 from identity.principal import Role
-from kernel.ids import AttachmentId, ConsultationId, DepartmentId, InvitationId, PatientId, UserId
+from kernel.ids import AttachmentId, ConsultationId, DepartmentId, InvitationId, PatientId, RecordingId, UserId
 
 # People ---------------------------------------------------------------------------------------------------------------
 
@@ -229,6 +229,26 @@ class ArchiveRepository(Protocol):
         """Return at most `limit` visits that began or were finished, newest first, from behind `after` on."""
 
 
+# Recordings -----------------------------------------------------------------------------------------------------------
+
+
+class RecordingRepository(Protocol):
+    """One recording for each consultation, and its segments. Implemented by `records/recordings.py`.
+
+    The event log adds the recording with its first start; the recorder adds the segments.
+    """
+
+    async def of(self, consultation: ConsultationId) -> Recording | None: ...
+
+    async def save(self, recording: Recording) -> None: ...
+
+    async def segments(self, recording: RecordingId) -> list[Segment]:
+        """Return all, by time of beginning."""
+
+    async def uncomposed(self) -> list[ConsultationId]:
+        """Return finished visits whose recording is neither composed nor failed, oldest first."""
+
+
 # The unit of work -----------------------------------------------------------------------------------------------------
 
 
@@ -256,6 +276,9 @@ class UnitOfWork(Protocol):
 
     @property
     def attachments(self) -> AttachmentRepository: ...
+
+    @property
+    def recordings(self) -> RecordingRepository: ...
 
     @property
     def archive(self) -> ArchiveRepository: ...

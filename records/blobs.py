@@ -72,6 +72,11 @@ class BlobStore:
         """
         return BlobReader(self._path(blob_id), blob_id, key, unfinished=unfinished)
 
+    def names(self, folder: str) -> list[str]:
+        """Return the last parts of the ids directly below `folder`, for example "segments/con_…"."""
+        path = self._path(folder)
+        return sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
+
     def delete(self, blob_id: str) -> None:
         """Remove a blob, or do nothing when there is none."""
         self._path(blob_id).unlink(missing_ok=True)

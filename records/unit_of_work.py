@@ -15,6 +15,7 @@ from records.histories import SqlHistories
 from records.invitations import SqlInvitations
 from records.notes import SqlNotes
 from records.people import SqlPeople
+from records.recordings import SqlRecordings
 from records.sealing import Sealer
 from records.sessions import SqlSessions
 
@@ -30,6 +31,7 @@ class SqlUnit:
     histories: SqlHistories
     notes: SqlNotes
     attachments: SqlAttachments
+    recordings: SqlRecordings
     archive: SqlArchive
     sessions: SqlSessions
     audit: SqlAuditTrail
@@ -65,6 +67,7 @@ class SqlStore:
             histories=SqlHistories(connection, self._sealer),
             notes=SqlNotes(connection, self._sealer),
             attachments=SqlAttachments(connection, self._sealer),
+            recordings=SqlRecordings(connection, self._sealer),
             archive=SqlArchive(connection, self._sealer),
             sessions=SqlSessions(connection, self._sealer),
             audit=SqlAuditTrail(connection, at=at),

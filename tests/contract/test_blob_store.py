@@ -160,6 +160,13 @@ def test_an_id_is_taken_once_and_leads_nowhere_else(tmp_path: Path) -> None:
             store.open(outside, Key())
 
 
+def test_a_folder_lists_its_blobs(tmp_path: Path) -> None:
+    store = BlobStore(tmp_path)
+    assert store.names("segments/con_abc") == []
+    written(store, b"x")
+    assert store.names("segments/con_abc") == ["p1-camera-0"]
+
+
 def test_discarding_and_deleting_leave_nothing(tmp_path: Path) -> None:
     store = BlobStore(tmp_path)
     writer = store.create(BLOB, Key())

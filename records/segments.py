@@ -1,0 +1,188 @@
+"""Where recorded segments go: each an encrypted blob with a row in the manifest.
+
+The row is stored before the first byte and completed after the last, so nothing on the disk is unknown. A segment whose
+process or machine stopped keeps its row open; it is adopted, with as much as can be read of it, before it is composed.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import asdict
+from threading import Lock
+from typing import Any, BinaryIO, Final, TypeVar, cast
+
+from sqlalchemy import Row, delete, insert, select, update
+
+from kernel.ids import ConsultationId, RecordingId, RoomId
+from records.blobs import CHUNK_BYTES, BlobStore, BlobWriter
+from records.engine import Database
+from records.sealing import DataKey, Sealer
+from records.tables import recordings, segments
+from rooms.ports import SegmentGap, SegmentSpec
+from rooms.tracks import TrackRef
+
+_MANIFEST_WAIT_S: Final = 10.0
+_KNOWN_TRACKS: Final = 4096
+
+T = TypeVar("T")
+
+Measure = Callable[[BinaryIO], tuple[int, int]]
+"""Returns the length in milliseconds and the number of frames of a media file, as far as it can be read."""
+
+
+class SegmentSink:
+    """Implements `rooms.ports.RecordingSink` for the recorder's thread, with rows written on the event loop's side.
+
+    Every failure, the database's too, is an OSError there. Made on the event loop.
+    """
+
+    def __init__(self, database: Database, sealer: Sealer, blobs: BlobStore) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._blobs = blobs
+        self._loop = asyncio.get_running_loop()
+        self._lock = Lock()
+        self._next: dict[tuple[RoomId, TrackRef], int] = {}
+
+    def next_index(self, room: RoomId, recording: RecordingId, track: TrackRef) -> int:
+        """Return an index that no segment of this track has had: blobs of earlier processes are counted too."""
+        del recording  # a room has one
+        with self._lock:
+            if len(self._next) > _KNOWN_TRACKS:
+                self._next.clear()
+            index = self._next.get((room, track))
+            if index is None:
+                prefix = _blob_prefix(track)
+                taken = [name for name in self._blobs.names(f"segments/{room}") if name.startswith(prefix)]
+                index = 1 + max((int(name[len(prefix) :]) for name in taken), default=-1)
+            self._next[room, track] = index + 1
+            return index
+
+    def open(self, spec: SegmentSpec) -> "StoredSegment":
+        """Begin a segment. Raises OSError when storage fails."""
+        blob_id = f"segments/{spec.room}/{_blob_prefix(spec.track)}{spec.index:05}"
+        key = self.wait(self._begin(spec, blob_id))
+        return StoredSegment(self, spec, self._blobs.create(blob_id, key))
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Let the event loop do `work` and wait for it in this thread; OSError when it fails or takes too long."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result(_MANIFEST_WAIT_S)
+        except Exception as error:
+            future.cancel()
+            raise OSError("the manifest can't be stored") from error
+
+    async def complete(self, spec: SegmentSpec, changes: dict[str, Any]) -> None:
+        """Store what is known of a segment that has ended."""
+        async with self._database.write() as connection:
+            await connection.execute(update(segments).where(*_place(spec)).values(closed=True, **changes))
+
+    async def adopt(self, measure: Measure, *, recording: RecordingId) -> int:
+        """Close the open rows of `recording` with what can be read of their blobs; return how many there were.
+
+        Only when nothing of the recording is being written. A row without a single byte is removed.
+        """
+        async with self._database.read() as connection:
+            query = (
+                select(segments, recordings.c.consultation)
+                .join(recordings, recordings.c.id == segments.c.recording)
+                .where(segments.c.recording == recording, segments.c.closed.is_(False))
+            )
+            rows = (await connection.execute(query)).all()
+            if not rows:
+                return 0
+            key = await self._sealer.key(connection, ConsultationId(rows[0].consultation))
+        for row in rows:
+            found = await asyncio.to_thread(self._survey, row.blob, key, measure)
+            async with self._database.write() as connection:
+                if found is None:
+                    await connection.execute(delete(segments).where(*_place(row)))
+                else:
+                    await connection.execute(update(segments).where(*_place(row)).values(closed=True, **found))
+        return len(rows)
+
+    async def _begin(self, spec: SegmentSpec, blob_id: str) -> DataKey:
+        async with self._database.write() as connection:
+            await connection.execute(
+                insert(segments).values(
+                    recording=spec.recording,
+                    participant=spec.track.participant,
+                    source=spec.track.source,
+                    index=spec.index,
+                    codec=spec.codec,
+                    container=spec.container,
+                    started_at=spec.started_at,
+                    duration_ms=0,
+                    frames=0,
+                    size_bytes=0,
+                    sha256="",
+                    blob=blob_id,
+                    closed=False,
+                    gaps=[],
+                )
+            )
+            return await self._sealer.key(connection, ConsultationId(spec.room))
+
+    def _survey(self, blob_id: str, key: DataKey, measure: Measure) -> dict[str, Any] | None:
+        try:
+            reader = self._blobs.open(blob_id, key, unfinished=True)
+        except OSError:
+            return None
+        with reader:
+            if not reader.size:
+                return None
+            digest = hashlib.sha256()
+            while chunk := reader.read(CHUNK_BYTES):
+                digest.update(chunk)
+            reader.seek(0)
+            duration_ms, frames = measure(cast("BinaryIO", reader))
+            return {
+                "duration_ms": duration_ms,
+                "frames": frames,
+                "size_bytes": reader.size,
+                "sha256": digest.hexdigest(),
+            }
+
+
+class StoredSegment:
+    """Implements `rooms.ports.SegmentWriter`."""
+
+    def __init__(self, sink: SegmentSink, spec: SegmentSpec, blob: BlobWriter) -> None:
+        self._sink = sink
+        self._spec = spec
+        self._blob = blob
+
+    def write(self, data: bytes) -> None:
+        self._blob.write(data)
+
+    def flush(self) -> None:
+        self._blob.flush()
+
+    def close(self, *, duration_ms: int, frames: int, gaps: Sequence[SegmentGap]) -> None:
+        """Complete blob and row. When this fails the segment is adopted later."""
+        try:
+            digest = self._blob.close()
+        except OSError:
+            self._blob.abandon()
+            raise
+        changes = {"duration_ms": duration_ms, "frames": frames, "gaps": [asdict(gap) for gap in gaps]}
+        self._sink.wait(self._sink.complete(self._spec, {**changes, **asdict(digest)}))
+
+
+def _blob_prefix(track: TrackRef) -> str:
+    return f"{track.participant}-{track.source}-"
+
+
+def _place(of: "SegmentSpec | Row[Any]") -> tuple[Any, ...]:
+    """Return the conditions that find a segment's row."""
+    participant, source = (
+        (of.track.participant, of.track.source) if isinstance(of, SegmentSpec) else (of.participant, of.source)
+    )
+    index = of.index if isinstance(of, SegmentSpec) else of._mapping["index"]  # noqa: SLF001 - a row's `index` is a method
+    return (
+        segments.c.recording == of.recording,
+        segments.c.participant == participant,
+        segments.c.source == source,
+        segments.c.index == index,
+    )
