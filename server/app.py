@@ -1,8 +1,10 @@
 """The web application of one node: which paths it has and what surrounds them."""
 
+import asyncio
 import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -50,8 +52,11 @@ class Node:
 NODE: Final = web.AppKey("node", Node)
 
 
-def create_app(settings: Settings, *, now: Now = utc_now) -> web.Application:
-    """Return the application; nothing is opened before it is started, everything is closed when it is cleaned up."""
+def create_app(settings: Settings, *, now: Now = utc_now, authority: Path | None = None) -> web.Application:
+    """Return the application; nothing is opened before it is started, everything is closed when it is cleaned up.
+
+    `authority` is the certificate that devices of a trial are asked to trust; it is given to whoever asks.
+    """
     node = Node(settings)
     trusted = [ipaddress.ip_network(proxy, strict=False) for proxy in settings.server.trusted_proxies]
     app = web.Application(
@@ -72,6 +77,8 @@ def create_app(settings: Settings, *, now: Now = utc_now) -> web.Application:
     app.router.add_get("/api/openapi.json", _documentation(declared))
     app.router.add_route("*", "/api/{path:.*}", _nothing_here)
     app.router.add_get("/metrics", _exposition(node.metrics))
+    if authority is not None:
+        app.router.add_get("/trial-authority.crt", _download(authority, "application/x-x509-ca-cert"))
     Health(node.lifecycle, lambda: node.services).attach(app)
     Pages().attach(app)
     return app
@@ -93,6 +100,13 @@ def _exposition(metrics: Metrics) -> middleware.Handler:
         return web.Response(body=metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
 
     return exposition
+
+
+def _download(file: Path, content_type: str) -> middleware.Handler:
+    async def download(_request: web.Request) -> web.StreamResponse:
+        return web.Response(body=await asyncio.to_thread(file.read_bytes), content_type=content_type)
+
+    return download
 
 
 async def _nothing_here(_request: web.Request) -> web.StreamResponse:

@@ -8,28 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a route need not
     from care.directory import Directory
     from config.settings import Settings
+    from demonstration.clinic import Demonstration
     from identity.service import SignInService
     from identity.tokens import TokenIssuer
     from kernel.clock import Now
+    from records.event_log import SqlEventLog
     from records.unit_of_work import SqlStore
-
-
-@dataclass(frozen=True, slots=True)
-class DemonstrationAccount:
-    """An invented person whose password is published."""
-
-    login: str
-    password: str
-    name: str
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
-class Demonstration:
-    """Who can try the demonstration clinic. `join_secret` opens the consultation that is scheduled now."""
-
-    accounts: tuple[DemonstrationAccount, ...]
-    join_secret: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +23,7 @@ class Services:
     settings: Settings
     now: Now
     store: SqlStore
+    event_log: SqlEventLog
     issuer: TokenIssuer
     sign_in: SignInService
     directory: Directory

@@ -3,7 +3,6 @@
 import msgspec
 
 from care import consent_texts
-from server import links
 from server.endpoint import Call, Routes
 from server.version import VERSION
 
@@ -69,7 +68,5 @@ async def read_meta(call: Call[None, None]) -> Meta:
         demo_accounts=None
         if shown is None
         else [DemoAccountView(one.login, one.password, one.name, one.role) for one in shown.accounts],
-        demo_join_link=None
-        if shown is None or shown.join_secret is None
-        else links.join_link(call.origin, shown.join_secret),
+        demo_join_link=None if shown is None or not shown.links else shown.links[0].url(call.origin),
     )
