@@ -75,6 +75,7 @@ class RoomView:
     """A room at one moment, for dashboards. Nothing in it changes afterwards."""
 
     room: RoomId
+    clinician: ParticipantId | None  # None before the room was opened
     people: tuple[Person, ...]
     consents: Mapping[ParticipantId, Decision]
     is_recording: bool
@@ -144,6 +145,7 @@ class Room:
         """Return the present state for dashboards."""
         return RoomView(
             self.id,
+            self._clinician,
             tuple(self._admission),
             self._consents.decisions(),
             self._recording.active is not None,

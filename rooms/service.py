@@ -114,6 +114,11 @@ class RoomService:
         person = self._person(room, participant)
         return person is not None and may_chat(person)
 
+    def is_in_call(self, room: RoomId, participant: ParticipantId) -> bool:
+        """Whether the participant is admitted to a live room and connected."""
+        person = self._person(room, participant)
+        return person is not None and person.is_in_call
+
     async def submit(self, room: RoomId, command: Command) -> list[RoomEvent]:
         """Take the room's turn for `command`; return its stored events, none if it was already so.
 

@@ -281,7 +281,7 @@ class _Engine(engineio.AsyncServer):  # type: ignore[misc]
 class Transport(socketio.AsyncServer):  # type: ignore[misc]
     """Sockets that have signed in, each known by its `sid`. Nothing in it knows what the events mean."""
 
-    def __init__(self, listener: Listener, *, origins: Collection[str] = ()) -> None:
+    def __init__(self, *, origins: Collection[str] = ()) -> None:
         super().__init__(
             async_mode="aiohttp",
             async_handlers=False,
@@ -296,7 +296,7 @@ class Transport(socketio.AsyncServer):  # type: ignore[misc]
             http_compression=False,
         )
         self.counts: Counter[str] = Counter()
-        self._listener = listener
+        self._listener: Listener
         self._eio_sids: dict[str, str] = {}
         self.eio.counts = self.counts
         self.eio.origins = frozenset(origins)
@@ -304,6 +304,10 @@ class Transport(socketio.AsyncServer):  # type: ignore[misc]
         self.eio.is_signed_in = lambda eio_sid: self.manager.sid_from_eio_sid(eio_sid, "/") in self._eio_sids
         self.on("connect", self._connect, namespace="/")
         self.on("disconnect", self._disconnect, namespace="/")
+
+    def listen(self, listener: Listener) -> None:
+        """Name who is told of what the sockets do; once, before the first one."""
+        self._listener = listener
 
     @property
     def open_sockets(self) -> int:
