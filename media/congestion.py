@@ -9,8 +9,8 @@ from typing import Final
 
 from media.rtcp import OUR_SSRC, TRANSPORT_FEEDBACK, TRANSPORT_WIDE
 
-RECORD_LIMIT: Final = 512  # arrivals kept until the next feedback; more are not acknowledged
-SPAN_LIMIT: Final = 2048  # sequence numbers that one feedback covers
+RECORD_LIMIT: Final = 256  # arrivals kept until the next feedback; more are not acknowledged
+SPAN_LIMIT: Final = 1024  # sequence numbers that one feedback covers
 FLOOR_BPS: Final = 150_000  # a picture below this is of no use; sound needs a fifth of it
 
 _UNIT_NS: Final = 250_000  # of a delta

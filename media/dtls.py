@@ -32,7 +32,7 @@ class DtlsState(Enum):
 
 
 class DtlsServer:
-    """One peer's handshake. Drive it by `feed`, `expire`, `renew` and `verify`; `timeout_s` says when `expire` is due.
+    """One peer's handshake. Drive it by `feed`, `verify`, and `expire` some twenty times a second.
 
     `send` is called with each datagram to send. `keys` is set once the state is ESTABLISHED, never earlier.
     """
@@ -75,13 +75,6 @@ class DtlsServer:
         """Start over with a fresh object: a handshake that stands still was disturbed. Bounded by ATTEMPT_LIMIT."""
         if self.state is DtlsState.HANDSHAKING:
             self._restart()
-
-    @property
-    def timeout_s(self) -> float | None:
-        """Seconds until `expire` is due, or None."""
-        if self.state is not DtlsState.HANDSHAKING:
-            return None
-        return self._ssl.DTLSv1_get_timeout()
 
     def close(self) -> None:
         """Say goodbye (close_notify) if there is somebody to say it to."""

@@ -30,10 +30,10 @@ _FEEDBACK_HEADER: Final = struct.Struct("!BBHII")
 
 
 class Packet(NamedTuple):
-    """One packet of a compound: `count` is the five bits that mean a report count or a feedback format."""
+    """One packet of a compound: `form` is the five bits that mean a report count or a feedback format."""
 
     kind: int
-    count: int
+    form: int
     start: int
     end: int
 
@@ -86,7 +86,7 @@ def sender_info(data: bytes | bytearray | memoryview, packet: Packet) -> SenderI
 def report_blocks(data: bytes | bytearray | memoryview, packet: Packet) -> Iterator[ReportBlock]:
     """Read the blocks of a sender or receiver report, as many as are really there."""
     at = packet.start + (28 if packet.kind == SENDER_REPORT else 8)
-    for _ in range(packet.count):
+    for _ in range(packet.form):
         if at + 24 > packet.end:
             return
         ssrc, lost, highest, jitter, last_report, delay = _REPORT_BLOCK.unpack_from(data, at)

@@ -1,0 +1,118 @@
+"""What control may ask of the packets, and what both know of a peer: the seam at which a native loop can be put in."""
+
+from typing import Any, Final, Protocol
+
+from media.congestion import ArrivalRecord
+from media.srtp import SrtpKeys
+from media.streams import Inbound, Outbound
+from media.stun import Address
+from media.tap import TrackTap
+
+# Numbers that the offer fixes, the same for everybody.
+OPUS: Final = 111
+VP8: Final = 96
+RTX: Final = 97
+AUDIO_LEVEL: Final = 1
+MID: Final = 2
+ABS_SEND_TIME: Final = 3
+TRANSPORT_SEQUENCE: Final = 4
+
+DATAGRAM_LIMIT: Final = 2048  # octets read of one datagram; larger ones are dropped
+ADDRESS_LIMIT: Final = 8  # addresses that one peer is known by
+
+
+class Link:
+    """One peer as the packets know it: its keys, its addresses, what it sends and what it receives."""
+
+    __slots__ = (
+        "address",
+        "addresses",
+        "arrivals",
+        "estimate_bps",
+        "estimate_ns",
+        "heard_ns",
+        "inbounds",
+        "keys",
+        "last_media_ns",
+        "octets_in",
+        "octets_out",
+        "outbounds",
+        "packets_in",
+        "reported_ns",
+        "retransmission_ns",
+        "retransmissions",
+        "rx",
+        "selected_ns",
+        "streams",
+        "transport_feedback",
+        "tx",
+    )
+
+    def __init__(self, now_ns: int) -> None:
+        self.keys: SrtpKeys | None = None
+        self.rx: Any = None
+        self.tx: Any = None
+        self.address: Address | None = None  # where it is sent to
+        self.addresses: dict[Address, int] = {}  # authenticated ones -> when last bound
+        self.heard_ns = now_ns  # the last authenticated packet of any kind
+        self.selected_ns = now_ns  # the last one from `address`
+        self.last_media_ns = 0  # the last picture sent to it
+        self.inbounds: dict[bytes, Inbound] = {}  # by mid
+        self.streams: dict[int, Inbound] = {}  # by SSRC, media and retransmissions
+        self.outbounds: dict[int, Outbound] = {}  # by SSRC
+        self.arrivals = ArrivalRecord()
+        self.transport_feedback = False
+        self.estimate_bps = 0  # what the peer thinks it can receive
+        self.estimate_ns = 0
+        self.reported_ns = now_ns
+        self.retransmissions = 0
+        self.retransmission_ns = now_ns
+        self.packets_in = 0
+        self.octets_in = 0
+        self.octets_out = 0
+
+
+class PacketPath(Protocol):
+    """All that control asks of the packets. Every call returns at once; handles are opaque to anybody but counters."""
+
+    def open(self) -> Link:
+        """Begin a peer that nothing is known of yet."""
+
+    def close(self, link: Link) -> None:
+        """Forget the peer, its streams and its addresses; nothing is sent to it or taken from it afterwards."""
+
+    def seal(self, link: Link, keys: SrtpKeys) -> None:
+        """Let packets in and out with these keys. Before, everything of the peer is dropped."""
+
+    def link_at(self, address: Address) -> Link | None:
+        """Return the peer that has proved to be at `address`."""
+
+    def bind(self, link: Link, address: Address) -> bool:
+        """Let `address` be the peer's: it has proved it. Refused while another peer is alive there."""
+
+    def select(self, link: Link, address: Address) -> None:
+        """Send to this one of the peer's addresses from now on."""
+
+    def add_inbound(self, link: Link, mid: str, *, is_video: bool) -> Inbound:
+        """Expect a stream in the media section `mid`; dropped until it is published."""
+
+    def signal(self, stream: Inbound, ssrc: int, rtx_ssrc: int) -> None:
+        """Say which SSRCs the publisher announced (0: none). Unannounced ones are learned from the mid extension."""
+
+    def publish(self, stream: Inbound, *, published: bool) -> None:
+        """Open or shut the way of a publisher's stream to everybody."""
+
+    def add_outbound(self, link: Link, outbound: Outbound) -> None:
+        """Let the peer receive one more stream."""
+
+    def remove_outbound(self, outbound: Outbound) -> None:
+        """End a stream to a subscriber."""
+
+    def attach(self, outbound: Outbound, source: Inbound | None) -> None:
+        """Feed a subscriber's stream from `source`; a picture begins with the key frame that is asked for now."""
+
+    def tap(self, stream: Inbound, tap: TrackTap | None) -> None:
+        """Let a recorder listen, or no more."""
+
+    def ask_key_frame(self, stream: Inbound) -> None:
+        """Ask the publisher for a picture that needs no earlier one, at most every 0.3 s; a wish is kept till then."""

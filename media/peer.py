@@ -1,0 +1,192 @@
+"""One person's media connection: its offers, its ICE credentials, its DTLS, and whether it is still there."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from OpenSSL import SSL
+
+from kernel.ids import ParticipantId
+from media.dtls import DtlsServer, DtlsState
+from media.negotiation import Credentials, Negotiation, Site
+from media.packet_path import PacketPath
+from media.quality import Counters
+from media.streams import Inbound, Outbound
+from media.stun import Address, BindingRequest, binding_success
+from rooms.events import Source
+from rooms.ports import MediaState
+
+CHECKS_LIMIT_PER_S: Final = 50  # checks from addresses not yet authenticated, for each peer
+HANDSHAKE_STALL_NS: Final = 3_000_000_000
+QUIET_AFTER_NS: Final = 6_000_000_000  # Firefox checks every 4.1 to 5.8 s when it has nothing else to say
+_FLOWING_NS: Final = 600_000_000
+_SENDING_NS: Final = 1_000_000_000
+_SECOND_NS: Final = 1_000_000_000
+
+
+class Peer:
+    """One connection, from its first offer to its end. Lives on the event loop; nothing in here waits.
+
+    `on_ready` is called when streams can be wired anew: keys have been agreed on, or an answer was taken.
+    """
+
+    def __init__(
+        self,
+        participant: ParticipantId,
+        *,
+        path: PacketPath,
+        site: Site,
+        context: SSL.Context,
+        send: Callable[[Any, Address], None],
+        on_ready: Callable[["Peer"], None],
+        now_ns: int,
+    ) -> None:
+        self.participant = participant
+        self.state = MediaState.CONNECTING
+        self.link = path.open()
+        self.negotiation = Negotiation(site, Credentials.random())
+        self.credentials = [self.negotiation.credentials]  # the current ones, then those before the last restart
+        self.inbounds: dict[Source, Inbound] = {
+            section.source: path.add_inbound(self.link, section.mid, is_video=section.is_video)
+            for section in self.negotiation.publish
+        }
+        self.outbounds: dict[int, Outbound] = {}
+        self.counters = Counters(now_ns)
+        self._path = path
+        self._context = context
+        self._send = send
+        self._on_ready = on_ready
+        self._dtls: DtlsServer | None = None
+        self._opened_ns = now_ns
+        self._handshake_ns = 0  # when the attempt in progress got its first datagram
+        self._checks = 0
+        self._checks_ns = now_ns
+        self._microphone_count = 0
+        self._microphone_ns = 0
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether packets can flow."""
+        return self.link.tx is not None
+
+    def answer(self, generation: int, sdp: str) -> None:
+        """Take the browser's answer. Invalid if it can't be read; an outdated one is ignored."""
+        if not self.negotiation.answer(generation, sdp):
+            return
+        for section in self.negotiation.publish:
+            stream = self.inbounds[section.source]
+            if section.sending:
+                self._path.signal(stream, section.ssrc, section.rtx_ssrc)
+        self.link.transport_feedback = any(section.transport_feedback for section in self.negotiation.publish)
+        if self._dtls is not None and self.negotiation.fingerprint is not None:
+            self._dtls.verify(self.negotiation.fingerprint)
+            self._settle()
+        self._on_ready(self)
+
+    def restart(self) -> str | None:
+        """Make new ICE credentials for the next offer; return the user name that is no longer good for anything."""
+        self.negotiation.renew(Credentials.random())
+        self.credentials.insert(0, self.negotiation.credentials)
+        return self.credentials.pop().ufrag if len(self.credentials) > 2 else None
+
+    def check(self, request: BindingRequest, address: Address, now_ns: int) -> str | None:
+        """Answer a connectivity check. Returns why it was not answered, as the name of a drop counter."""
+        known = self._path.link_at(address) is self.link
+        if not known:
+            if now_ns - self._checks_ns >= _SECOND_NS:
+                self._checks_ns, self._checks = now_ns, 0
+            self._checks += 1
+            if self._checks > CHECKS_LIMIT_PER_S:
+                return "stun_limited"
+        credentials = next((each for each in self.credentials if each.ufrag == request.local_ufrag), None)
+        if credentials is None or not request.is_authentic(credentials.password):
+            return "stun_unauthenticated"
+        if not self._path.bind(self.link, address):
+            return "stun_address_taken"
+        self.link.heard_ns = now_ns
+        if request.nominates and credentials is self.credentials[0]:
+            self._path.select(self.link, address)
+        self._send(binding_success(request, address, credentials.password), address)
+        if self._dtls is None:
+            self._dtls = DtlsServer(self._context, self._reply)
+            if self.negotiation.fingerprint is not None:
+                self._dtls.verify(self.negotiation.fingerprint)
+        return None
+
+    def feed(self, datagram: bytes, now_ns: int) -> None:
+        """Take a DTLS datagram from one of the peer's addresses."""
+        if self._dtls is not None:
+            self._handshake_ns = self._handshake_ns or now_ns
+            self._dtls.feed(datagram)
+            self._settle()
+
+    def tend(self, now_ns: int) -> None:
+        """Keep an unfinished handshake going."""
+        if self._dtls is None or self._dtls.state is not DtlsState.HANDSHAKING:
+            return
+        self._dtls.expire()
+        if self._handshake_ns and now_ns - self._handshake_ns > HANDSHAKE_STALL_NS:
+            self._handshake_ns = now_ns
+            self._dtls.renew()
+        self._settle()
+
+    def judge(self, now_ns: int, *, silent_after_ns: int, gone_after_ns: int) -> MediaState:
+        """Return how the connection is now, by when anything authenticated came last and what usually comes."""
+        microphone = self.inbounds[Source.MICROPHONE]
+        if microphone.received != self._microphone_count:
+            self._microphone_count = microphone.received
+            self._microphone_ns = self.link.heard_ns
+        quiet_ns = now_ns - self.link.heard_ns
+        if self._dtls is not None and self._dtls.state in {DtlsState.CLOSED, DtlsState.FAILED}:
+            self.state = MediaState.GONE
+        elif not self.is_sealed:
+            self.state = MediaState.GONE if now_ns - self._opened_ns > gone_after_ns else MediaState.CONNECTING
+        elif quiet_ns > gone_after_ns:
+            self.state = MediaState.GONE
+        elif quiet_ns > (silent_after_ns if self._is_talkative(now_ns) else max(silent_after_ns, QUIET_AFTER_NS)):
+            self.state = MediaState.SILENT
+        else:
+            self.state = MediaState.CONNECTED
+        return self.state
+
+    def count(self, now_ns: int) -> Counters:
+        """Return the connection's counters up to now."""
+        inbounds = [stream for stream in self.inbounds.values() if stream.highest]
+        steady = [stream for stream in inbounds if not stream.is_video] or inbounds  # a camera is not on time itself
+        round_trips = [each.round_trip_ns for each in self.outbounds.values() if each.round_trip_ns is not None]
+        return Counters(
+            at_ns=now_ns,
+            expected=sum(stream.expected for stream in inbounds),
+            received=sum(stream.received for stream in inbounds),
+            sent=sum(each.packets for each in self.outbounds.values()),
+            lost=sum(max(each.total_lost, 0) for each in self.outbounds.values()),
+            octets_in=self.link.octets_in,
+            octets_out=self.link.octets_out,
+            jitter_ms=max((1000 * stream.jitter / stream.clock_rate for stream in steady), default=0.0),
+            round_trip_ms=round(min(round_trips) / 1e6) if round_trips else None,
+            silent=self.state is MediaState.SILENT,
+        )
+
+    def close(self) -> None:
+        """End the connection and say so to the browser."""
+        if self._dtls is not None:
+            self._dtls.close()
+        self._path.close(self.link)
+        self.outbounds.clear()
+
+    def _is_talkative(self, now_ns: int) -> bool:
+        """Whether packets were to be expected: sound flowed up to the last one, or pictures are sent to the browser.
+
+        A browser that receives pictures reports on them several times a second; one that neither talks nor watches
+        says nothing but its checks.
+        """
+        talks = self.inbounds[Source.MICROPHONE].published and self.link.heard_ns - self._microphone_ns < _FLOWING_NS
+        return talks or now_ns - self.link.last_media_ns < _SENDING_NS
+
+    def _settle(self) -> None:
+        if self._dtls is not None and self._dtls.keys is not None and not self.is_sealed:
+            self._path.seal(self.link, self._dtls.keys)
+            self._on_ready(self)
+
+    def _reply(self, datagram: bytes) -> None:
+        if self.link.address is not None:
+            self._send(datagram, self.link.address)

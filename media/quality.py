@@ -1,0 +1,61 @@
+"""How good one person's connection is, from counters read twice."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from rooms.ports import ConnectionQuality
+
+# The E-model's rating (ITU-T G.107) and its bands of satisfaction, best first.
+_BANDS: Final = ((80, 5), (70, 4), (60, 3), (50, 2))
+_BEST: Final = 93.2
+_LOSS_WEIGHT: Final = 2.5  # rating lost for each percent of packets
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What has been counted on one connection up to a moment; all but the last three only grow."""
+
+    at_ns: int
+    expected: int = 0  # packets that the person has sent, as numbered
+    received: int = 0
+    sent: int = 0  # packets sent to the person
+    lost: int = 0  # of these, as the person's browser reports
+    octets_in: int = 0
+    octets_out: int = 0
+    jitter_ms: float = 0.0
+    round_trip_ms: int | None = None
+    silent: bool = False
+
+
+def measure(before: Counters, after: Counters) -> ConnectionQuality:
+    """Return the quality between two moments. Loss is the worse of both directions."""
+    seconds = max((after.at_ns - before.at_ns) / 1e9, 0.001)
+    loss_percent = max(
+        _percent(
+            after.expected - before.expected - (after.received - before.received), after.expected - before.expected
+        ),
+        _percent(after.lost - before.lost, after.sent - before.sent),
+    )
+    return ConnectionQuality(
+        score=1 if after.silent else score(loss_percent, after.round_trip_ms or 0, after.jitter_ms),
+        round_trip_ms=after.round_trip_ms,
+        loss_percent=round(loss_percent, 1),
+        jitter_ms=round(after.jitter_ms, 1),
+        bitrate_up_kbps=_kbps(after.octets_in - before.octets_in, seconds),
+        bitrate_down_kbps=_kbps(after.octets_out - before.octets_out, seconds),
+    )
+
+
+def score(loss_percent: float, round_trip_ms: float, jitter_ms: float) -> int:
+    """Return 1 (hardly usable) to 5 (good): the E-model with delay, twice the jitter and loss, in bands."""
+    delay_ms = round_trip_ms / 2 + 2 * jitter_ms + 10
+    rating = _BEST - (delay_ms / 40 if delay_ms < 160 else (delay_ms - 120) / 10) - _LOSS_WEIGHT * loss_percent
+    return next((points for limit, points in _BANDS if rating >= limit), 1)
+
+
+def _percent(lost: int, of: int) -> float:
+    return min(max(100 * lost / of, 0.0), 100.0) if of > 0 else 0.0
+
+
+def _kbps(octets: int, seconds: float) -> int:
+    return max(round(octets * 8 / seconds / 1000), 0)

@@ -1,0 +1,215 @@
+"""The media plane alone with real browsers: two pages of Chromium, our offers, their answers, decoded frames and sound."""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from kernel.clock import utc_now
+from kernel.ids import ParticipantId, RecordingId, RoomId
+from media.plane import UdpMediaPlane
+from rooms.events import Source
+from rooms.ports import ConnectionQuality, MediaOffer, MediaState
+from rooms.tracks import Routing, TrackRef
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--allow-loopback-in-peer-connection",
+    "--autoplay-policy=no-user-gesture-required",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+]
+ROOM = RoomId("con_room")
+ANNE, BO = ParticipantId("usr_anne"), ParticipantId("pat_bo")
+
+PAGE = """<!doctype html><meta charset="utf-8"><script>
+const pc = new RTCPeerConnection({iceServers: [], bundlePolicy: 'max-bundle'});
+const heard = {};  // mid -> element
+pc.ontrack = ({track, transceiver}) => {
+  const element = document.createElement(track.kind);
+  element.autoplay = true;
+  element.muted = track.kind === 'video';
+  element.srcObject = new MediaStream([track]);
+  document.body.append(element);
+  heard[transceiver.mid] = element;
+};
+const tracks = {};  // source -> track
+async function take(offer) {
+  await pc.setRemoteDescription({type: 'offer', sdp: offer.sdp});
+  for (const transceiver of pc.getTransceivers()) {
+    const source = offer.publish[transceiver.mid];
+    if (source === undefined) continue;
+    transceiver.direction = 'sendonly';
+    if (tracks[source] && transceiver.sender.track !== tracks[source]) {
+      await transceiver.sender.replaceTrack(tracks[source]);
+    }
+  }
+  await pc.setLocalDescription(await pc.createAnswer());
+  return pc.localDescription.sdp;
+}
+async function devices() {
+  const stream = await navigator.mediaDevices.getUserMedia({audio: true, video: {width: 640, height: 360}});
+  [tracks.microphone] = stream.getAudioTracks();
+  [tracks.camera] = stream.getVideoTracks();
+}
+async function share() {
+  const canvas = document.createElement('canvas');
+  canvas.width = 1280; canvas.height = 720;
+  const context = canvas.getContext('2d');
+  let turn = 0;
+  setInterval(() => {
+    context.fillStyle = `hsl(${turn += 7} 80% 50%)`; context.fillRect(0, 0, 1280, 720);
+  }, 50);
+  [tracks.screen] = canvas.captureStream(20).getVideoTracks();
+  await pc.getTransceivers()[2].sender.replaceTrack(tracks.screen);
+}
+async function received() {
+  const found = {};
+  for (const report of (await pc.getStats()).values()) {
+    if (report.type === 'inbound-rtp') found[report.mid] = {
+      kind: report.kind, frames: report.framesDecoded, width: report.frameWidth, energy: report.totalAudioEnergy,
+      lost: report.packetsLost, freezes: report.freezeCount, samples: report.totalSamplesReceived,
+      concealed: report.concealedSamples,
+    };
+  }
+  return found;
+}
+</script>"""
+
+
+class Seats:
+    """Carries offers to pages and answers back, as signaling will."""
+
+    def __init__(self, plane: UdpMediaPlane) -> None:
+        self.plane = plane
+        self.pages: dict[ParticipantId, Page] = {}
+        self.offers: dict[ParticipantId, MediaOffer] = {}
+        self.states: dict[ParticipantId, list[MediaState]] = {}
+        self.qualities: Mapping[ParticipantId, ConnectionQuality] = {}
+        self.answers: dict[ParticipantId, str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def offer_ready(self, room: RoomId, participant: ParticipantId, offer: MediaOffer) -> None:
+        self.offers[participant] = offer
+        task = asyncio.get_running_loop().create_task(self._carry(room, participant, offer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def state_changed(self, room: RoomId, participant: ParticipantId, state: MediaState) -> None:
+        self.states.setdefault(participant, []).append(state)
+
+    def quality_measured(self, room: RoomId, qualities: Mapping[ParticipantId, ConnectionQuality]) -> None:
+        self.qualities = qualities
+
+    def recording_failed(self, room: RoomId, recording: RecordingId, reason: str) -> None:
+        raise AssertionError(reason)
+
+    async def _carry(self, room: RoomId, participant: ParticipantId, offer: MediaOffer) -> None:
+        sdp = await self.pages[participant].evaluate(
+            "offer => take(offer)", {"sdp": offer.sdp, "publish": dict(offer.publish)}
+        )
+        self.answers[participant] = sdp
+        self.plane.answer(room, participant, offer.generation, sdp)
+
+    async def received(self, participant: ParticipantId, track: TrackRef) -> dict[str, Any]:
+        if participant not in self.offers:
+            return {}
+        mids = [mid for mid, ref in self.offers[participant].receive.items() if ref == track]
+        found = await self.pages[participant].evaluate("received()")
+        return dict(found.get(mids[0], {})) if mids else {}
+
+
+@asynccontextmanager
+async def two_pages() -> AsyncIterator[tuple[UdpMediaPlane, Seats]]:
+    plane = UdpMediaPlane(now=utc_now, host="127.0.0.1")
+    seats = Seats(plane)
+    plane.observe(seats)
+    await plane.open()
+    try:
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            for participant in (ANNE, BO):
+                seats.pages[participant] = await _page(browser)
+            yield plane, seats
+            await browser.close()
+    finally:
+        await plane.close()
+
+
+async def _page(browser: Browser) -> Page:
+    page = await (await browser.new_context()).new_page()
+    await page.route("**/*", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
+    await page.goto("http://localhost/")
+    await page.evaluate("devices()")
+    return page
+
+
+async def until(condition: Callable[[], Any], *, seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        await asyncio.sleep(0.1)
+
+
+def routing(*published: TrackRef) -> Routing:
+    everything = frozenset(published)
+    return Routing(
+        published=everything,
+        subscriptions={who: frozenset(t for t in everything if t.participant != who) for who in (ANNE, BO)},
+    )
+
+
+@pytest.mark.e2e
+@pytest.mark.skipif(not os.path.exists(CHROMIUM), reason="no chromium")  # noqa: PTH110
+async def test_two_browsers_see_and_hear_each_other_and_a_screen_shared_later() -> None:
+    async with two_pages() as (plane, seats):
+        devices = [TrackRef(who, source) for who in (ANNE, BO) for source in (Source.MICROPHONE, Source.CAMERA)]
+        plane.route(ROOM, routing(*devices))
+        for who in (ANNE, BO):
+            plane.join(ROOM, who)
+
+        async def all_decoded() -> bool:
+            for who, other in ((ANNE, BO), (BO, ANNE)):
+                picture = await seats.received(who, TrackRef(other, Source.CAMERA))
+                sound = await seats.received(who, TrackRef(other, Source.MICROPHONE))
+                if (picture.get("frames") or 0) < 30 or not (sound.get("energy") or 0) > 0:
+                    return False
+            return True
+
+        await until(all_decoded)
+        assert seats.states[ANNE] == [MediaState.CONNECTING, MediaState.CONNECTED]
+
+        await seats.pages[ANNE].evaluate("share()")
+        screen = TrackRef(ANNE, Source.SCREEN)
+        plane.route(ROOM, routing(*devices, screen))
+
+        async def screen_decoded() -> bool:
+            return ((await seats.received(BO, screen)).get("frames") or 0) >= 10
+
+        await until(screen_decoded)
+        assert (await seats.received(BO, screen))["width"] == 1280
+
+        plane.restart(ROOM, BO)
+        before = await seats.received(BO, TrackRef(ANNE, Source.CAMERA))
+        await asyncio.sleep(2.2)
+        after = await seats.received(BO, TrackRef(ANNE, Source.CAMERA))
+        assert after["frames"] - before["frames"] >= 25, (before, after)
+        assert after["freezes"] == before["freezes"]
+        assert after["lost"] == 0
+
+        await asyncio.sleep(2)
+        assert seats.qualities[ANNE].score >= 4
+        assert seats.qualities[ANNE].round_trip_ms is not None
+        print(json.dumps(plane.stats()), seats.qualities)
