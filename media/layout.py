@@ -1,0 +1,64 @@
+"""Where each person and each shared screen is in the composed picture. Pure geometry in even pixels."""
+
+from dataclasses import dataclass
+from math import ceil, sqrt
+from typing import Final
+
+_SCREEN_PARTS: Final = (3, 4)  # of the width, beside the people
+_PEOPLE_BESIDE: Final = 4  # in one column; more share the column's width
+
+
+@dataclass(frozen=True, slots=True)
+class Rect:
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+def arrange(*, people: int, screens: int, width: int, height: int) -> tuple[list[Rect], list[Rect]]:
+    """Return the places of the people and of the screens.
+
+    Without a screen people share the picture evenly, two of them side by side. A screen is large, with the people in a
+    column at its right; a second one (nobody needs more) below it.
+    """
+    everything = Rect(0, 0, width, height)
+    if not screens:
+        return _grid(people, everything, columns=max(1, ceil(sqrt(people)))), []
+    if not people:
+        return [], _grid(screens, everything, columns=1)
+    beside = _even(width * _SCREEN_PARTS[0] // _SCREEN_PARTS[1])
+    column = Rect(beside, 0, width - beside, height)
+    rows = max(people, _PEOPLE_BESIDE)
+    columns = 1 if people <= _PEOPLE_BESIDE else 2
+    places = _grid(max(people, rows if columns == 1 else people), column, columns=columns)[:people]
+    return places, _grid(screens, Rect(0, 0, beside, height), columns=1)
+
+
+def fit(width: int, height: int, within: Rect) -> Rect:
+    """Return the largest place for a picture of this shape in the middle of `within`: nothing is cut off."""
+    if width * within.height >= height * within.width:
+        wide, high = within.width, max(2, _even(within.width * height // width))
+    else:
+        wide, high = max(2, _even(within.height * width // height)), within.height
+    left = within.left + _even((within.width - wide) // 2)
+    top = within.top + _even((within.height - high) // 2)
+    return Rect(left, top, wide, high)
+
+
+def _grid(count: int, within: Rect, *, columns: int) -> list[Rect]:
+    if not count:
+        return []
+    rows = ceil(count / columns)
+    wide, high = _even(within.width // columns), _even(within.height // rows)
+    places = []
+    for number in range(count):
+        row, column = divmod(number, columns)
+        missing = columns - min(columns, count - row * columns)  # a last row that is not full stands in the middle
+        left = within.left + column * wide + _even(missing * wide // 2)
+        places.append(Rect(left, within.top + row * high, wide, high))
+    return places
+
+
+def _even(number: int) -> int:
+    return number & ~1

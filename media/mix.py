@@ -1,0 +1,101 @@
+"""Mixes recorded voices, each placed by the time it was spoken."""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from operator import add
+from typing import Final
+
+import av
+from av.error import FFmpegError
+
+from media.segment_packets import SegmentFile, SegmentPackets
+
+SAMPLE_RATE: Final = 48000
+
+_PER_MS: Final = SAMPLE_RATE / 1000
+_BYTES: Final = 4  # one mono sample, a float
+_NEVER: Final = -(2**62)
+_TOLERANCE: Final = SAMPLE_RATE * 15 // 1000  # rounding and drift below this are no reason for a crack in the voice
+
+
+class VoiceTrack:
+    """One person's sound as mono floats of 48 kHz, silence where there is none. Positions are in samples."""
+
+    def __init__(self, files: Sequence[SegmentFile]) -> None:
+        self._packets = SegmentPackets(files)
+        self._decoded = self._decode()
+        self._next = next(self._decoded, None)
+        self._buffer = bytearray()
+        self._at = _NEVER  # position of the buffer's first sample
+
+    @property
+    def damaged(self) -> int:
+        """How many segments could not be read to their end."""
+        return self._packets.damaged
+
+    def read(self, first: int, count: int) -> bytes | None:
+        """Return `count` samples from position `first`, which does not go back; None for silence."""
+        end = first + count
+        while self._next is not None and self._end < end and self._next[0] < end + _TOLERANCE:
+            self._append(*self._next, first)
+            self._next = next(self._decoded, None)
+        before = min(max(0, first - self._at) * _BYTES, len(self._buffer))
+        del self._buffer[:before]
+        self._at += before // _BYTES
+        if not self._buffer or self._at >= end:
+            return None
+        lead = max(0, self._at - first) * _BYTES
+        taken = bytes(self._buffer[: count * _BYTES - lead])
+        return (bytes(lead) + taken).ljust(count * _BYTES, b"\0")
+
+    @property
+    def _end(self) -> int:
+        return self._at + len(self._buffer) // _BYTES
+
+    def _append(self, position: int, samples: bytes, first: int) -> None:
+        if not self._buffer or self._end < first:
+            self._at = self._end if abs(position - self._end) <= _TOLERANCE else position
+            self._buffer.clear()
+        ahead = position - self._end
+        if ahead > _TOLERANCE:
+            self._buffer += bytes(ahead * _BYTES)
+        elif ahead < -_TOLERANCE:
+            samples = samples[-ahead * _BYTES :]
+        self._buffer += samples
+
+    def _decode(self) -> Iterator[tuple[int, bytes]]:
+        """Yield pieces of sound with their positions. One decoder for all segments: it needs what came before."""
+        decoder = av.AudioCodecContext.create("opus", "r")
+        decoder.sample_rate, decoder.layout = SAMPLE_RATE, "stereo"
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+        for at_ms, packet in self._packets:
+            position = round(at_ms * _PER_MS)
+            try:
+                frames = decoder.decode(packet)
+            except FFmpegError:
+                continue
+            for frame in frames:
+                frame.pts = None
+                for piece in resampler.resample(frame):
+                    yield position, bytes(piece.planes[0])[: piece.samples * _BYTES]
+                    position += piece.samples
+
+
+class Mixer:
+    """Adds up what is to be heard at a time."""
+
+    def __init__(self, voices: Sequence[VoiceTrack]) -> None:
+        self._voices = voices
+
+    def block(self, at_ms: float, count: int) -> bytes:
+        """Return `count` samples as floats within ±1 from `at_ms` on, which does not go back."""
+        first = round(at_ms * _PER_MS)
+        parts = [part for voice in self._voices if (part := voice.read(first, count)) is not None]
+        if not parts:
+            return bytes(count * _BYTES)
+        mixed = array("f", parts[0])
+        for part in parts[1:]:
+            mixed = array("f", map(add, mixed, array("f", part)))
+        if max(mixed) > 1 or min(mixed) < -1:
+            mixed = array("f", (max(-1.0, min(1.0, sample)) for sample in mixed))
+        return mixed.tobytes()
