@@ -20,6 +20,14 @@ class AttachmentsFull(AppError):
     status = 409
 
 
+class StorageFailed(AppError):
+    """The disk did not take what was sent."""
+
+    code = "storage_failed"
+    message = "The file could not be stored. Please try again later."
+    status = 507
+
+
 @dataclass(frozen=True, slots=True)
 class StoredFile:
     """`content_type` was judged from the content; `sha256` and `size_bytes` are of the file before encryption."""

@@ -4,7 +4,7 @@ A getter that names one object raises `kernel.errors.NotFound` when it is absent
 under the same id; `add` raises `kernel.errors.Conflict` where a promise of uniqueness would break.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -189,7 +189,7 @@ class AttachmentBlobs(Protocol):
     async def create(self, consultation: ConsultationId, blob: str) -> BlobFile:
         """Begin a new content. Not within a unit of work."""
 
-    def read(self, consultation: ConsultationId, blob: str) -> AsyncIterator[bytes]:
+    def read(self, consultation: ConsultationId, blob: str) -> AsyncGenerator[bytes, None]:
         """Yield the content in chunks, each verified before it is given out."""
 
     async def delete(self, blob: str) -> None:

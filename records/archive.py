@@ -7,11 +7,12 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select
 
 from care.consultation import Status
 from care.ports import ArchiveFilter, ArchivePlace
-from care.recording import Recording, RecordingState
+from care.recording import Recording
 from care.summary import ConsultationSummary
-from kernel.ids import ConsultationId, RecordingId
+from kernel.ids import ConsultationId
 from records.consultations import summary_from_row, summary_query
 from records.engine import Connection
+from records.recordings import recording_from_row
 from records.sealing import Sealer
 from records.tables import consultations, departments, members, patients, recordings
 
@@ -45,22 +46,7 @@ class SqlArchive:
 
     async def _recordings(self, wanted: list[ConsultationId]) -> dict[ConsultationId, Recording]:
         rows = await self._connection.execute(select(recordings).where(recordings.c.consultation.in_(wanted)))
-        return {
-            ConsultationId(row.consultation): Recording(
-                id=RecordingId(row.id),
-                consultation=ConsultationId(row.consultation),
-                state=RecordingState(row.state),
-                started_at=row.started_at,
-                stopped_at=row.stopped_at,
-                duration_ms=row.duration_ms,
-                size_bytes=row.size_bytes,
-                sha256=row.sha256,
-                blob=row.blob,
-                progress=row.progress,
-                failure=row.failure,
-            )
-            for row in rows
-        }
+        return {ConsultationId(row.consultation): recording_from_row(row) for row in rows}
 
 
 def _chosen(

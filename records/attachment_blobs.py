@@ -1,7 +1,7 @@
 """The contents of files sent within consultations, as encrypted blobs; disk work happens in threads."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from kernel.ids import ConsultationId
 from records.blobs import CHUNK_BYTES, BlobReader, BlobStore, BlobWriter
@@ -22,7 +22,7 @@ class SqlAttachmentBlobs:
             key = await self._sealer.key(connection, consultation)
         return AttachmentFile(await asyncio.to_thread(self._blobs.create, blob, key))
 
-    async def read(self, consultation: ConsultationId, blob: str) -> AsyncIterator[bytes]:
+    async def read(self, consultation: ConsultationId, blob: str) -> AsyncGenerator[bytes, None]:
         async with self._database.read() as connection:
             key = await self._sealer.key(connection, consultation)
         reader: BlobReader = await asyncio.to_thread(self._blobs.open, blob, key)

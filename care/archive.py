@@ -1,0 +1,160 @@
+"""The archive of past visits: finding one, reading what is kept of it, noting who did."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from care.access import Action, require
+from care.note import VisitNote
+from care.ports import ArchiveFilter, ArchivePlace, Store
+from care.reach import changing, reach_consultation, reading
+from care.recording import Recording, RecordingState, Segment
+from care.recording_time import Spans
+from care.summary import ConsultationSummary
+from care.transcript import Transcript, transcript_of
+from identity.principal import Principal, Role
+from kernel.errors import Invalid, NotFound
+from kernel.ids import ConsultationId, ParticipantId, RoomId, UserId
+from rooms.events import Source
+from rooms.ports import EventLog
+
+PAGE: Final = 50
+WORDS_LIMIT: Final = 8
+_CURSOR_LIMIT: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveEntry:
+    """One visit in a list of the archive."""
+
+    consultation: ConsultationSummary
+    recording: Recording | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivePage:
+    """At most `PAGE` visits, newest first; `next` leads to those behind them, None at the end."""
+
+    entries: tuple[ArchiveEntry, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Time for which a track is missing from the recording, on its time base."""
+
+    participant: ParticipantId
+    source: Source
+    at: datetime
+    offset_ms: int | None
+    duration_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedRecording:
+    """A recording with everything that says how complete it is."""
+
+    recording: Recording
+    spans: Spans
+    segments: tuple[Segment, ...]
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveRecord:
+    """What is kept of one visit. The note only once it is signed."""
+
+    consultation: ConsultationSummary
+    transcript: Transcript
+    recording: ArchivedRecording | None
+    note: VisitNote | None
+
+
+class ArchiveService:
+    """Reads the archive on behalf of somebody: a custodian all of it, a clinician their own visits."""
+
+    def __init__(self, store: Store, log: EventLog) -> None:
+        self._store = store
+        self._log = log
+
+    async def search(self, principal: Principal, which: ArchiveFilter, *, cursor: str | None = None) -> ArchivePage:
+        """Return one page. `Invalid` when `cursor` is none of ours."""
+        after = None if cursor is None else _decoded(cursor)
+        async with reading(self._store, principal) as work:
+            require(principal, Action.ARCHIVE_SEARCH)
+            if principal.role is Role.CLINICIAN:
+                if which.clinician not in (None, principal.subject):
+                    return ArchivePage((), None)
+                which = replace(which, clinician=UserId(principal.subject))
+            found = await work.archive.search(
+                replace(which, words=which.words[:WORDS_LIMIT]), after=after, limit=PAGE + 1
+            )
+        async with self._store.write() as work:
+            await work.audit.add(principal, Action.ARCHIVE_SEARCH, object_type="clinic", object_id="-")
+        entries = tuple(ArchiveEntry(summary, recording) for summary, recording in found[:PAGE])
+        return ArchivePage(entries, _encoded(entries[-1].consultation) if len(found) > PAGE else None)
+
+    async def record(self, principal: Principal, consultation: ConsultationId, *, part: str = "") -> ArchiveRecord:
+        """Return what is kept of a visit. `part` says in the access log what of it was asked for."""
+        async with reading(self._store, principal) as work:
+            await reach_consultation(work, principal, consultation, Action.ARCHIVE_READ)
+            summary = await work.consultations.summary(consultation)
+            note = await work.notes.of(consultation)
+            recording = await work.recordings.of(consultation)
+            segments = [] if recording is None else await work.recordings.segments(recording.id)
+        events = await self._log.read(RoomId(consultation))
+        spans = Spans.of(events, segments)
+        async with self._store.write() as work:
+            await work.audit.add(
+                principal, Action.ARCHIVE_READ, object_type="consultation", object_id=consultation, detail=part
+            )
+        return ArchiveRecord(
+            summary,
+            transcript_of(events, spans),
+            None
+            if recording is None
+            else ArchivedRecording(recording, spans, tuple(segments), gaps_of(segments, spans)),
+            note if note.signed_at is not None else None,
+        )
+
+    async def open_viewing(self, principal: Principal, consultation: ConsultationId, *, reason: str) -> None:
+        """Note why the principal is about to watch the recording; `NotFound` when there is none to watch."""
+        async with changing(self._store, principal) as work:
+            await reach_consultation(work, principal, consultation, Action.RECORDING_VIEW)
+            recording = await work.recordings.of(consultation)
+            if recording is None or recording.state is not RecordingState.READY:
+                raise NotFound
+            await work.audit.add(
+                principal, Action.RECORDING_VIEW, object_type="consultation", object_id=consultation, detail=reason
+            )
+
+
+def gaps_of(segments: Sequence[Segment], spans: Spans) -> tuple[Gap, ...]:
+    """Return what is missing within the segments, in order of time."""
+    gaps = []
+    for segment in segments:
+        for gap in segment.gaps:
+            at = segment.started_at + timedelta(milliseconds=gap.offset_ms)
+            gaps.append(Gap(segment.participant, segment.source, at, spans.offset_ms(at), gap.duration_ms, gap.reason))
+    return tuple(sorted(gaps, key=lambda gap: gap.at))
+
+
+def _encoded(consultation: ConsultationSummary) -> str:
+    place = f"{consultation.scheduled_at.isoformat()} {consultation.id}"
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def _decoded(cursor: str) -> ArchivePlace:
+    try:
+        padded = cursor[:_CURSOR_LIMIT] + "=" * (-len(cursor) % 4)
+        when, _, consultation = base64.b64decode(padded, altchars="-_", validate=True).decode().partition(" ")
+        scheduled_at = datetime.fromisoformat(when)
+    except (ValueError, binascii.Error):
+        raise Invalid("cursor") from None
+    if scheduled_at.tzinfo is None or not consultation:
+        raise Invalid("cursor")
+    return ArchivePlace(scheduled_at, ConsultationId(consultation))
