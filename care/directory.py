@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
+from care.access import Action, require
 from care.people import Department, Member, Patient, Sex
 from care.ports import Store, UnitOfWork
+from care.reach import changing, reading
 from identity.principal import Principal, Role
-from kernel.errors import Invalid, NotFound
+from kernel.errors import Invalid
 from kernel.ids import DepartmentId, PatientId, UserId, new_id
 
 
@@ -48,7 +50,7 @@ class NewPatient:
 
 
 class Directory:
-    """The people and departments of the clinic. Everything here is for administrators; others get `NotFound`.
+    """The people and departments of the clinic, for those whom `care.access` lets manage them.
 
     `hash_password(password, login)` raises `PasswordRefused` for one that is too weak.
     """
@@ -59,13 +61,14 @@ class Directory:
 
     async def members(self, principal: Principal) -> list[Member]:
         """Return every account, closed ones too."""
-        _require_administrator(principal)
-        async with self._store.read() as unit:
+        async with reading(self._store, principal) as unit:
+            require(principal, Action.PEOPLE_MANAGE)
             return await unit.people.members()
 
     async def add_member(self, principal: Principal, new: NewMember) -> Member:
         """Open an account. Raises Conflict when the login is taken, Invalid when role and patient do not fit."""
-        _require_administrator(principal)
+        async with reading(self._store, principal):
+            require(principal, Action.PEOPLE_MANAGE)
         member = _member(new)
         password_hash = await self._hash_password(new.password, new.login)
         async with self._store.write() as unit:
@@ -79,11 +82,11 @@ class Directory:
 
     async def change_member(self, principal: Principal, member: UserId, change: MemberChange) -> Member:
         """Change an account. Closing it, or a new password, ends its sessions. Nobody closes their own."""
-        _require_administrator(principal)
+        async with reading(self._store, principal) as unit:
+            require(principal, Action.PEOPLE_MANAGE, object_type="member", object_id=member)
+            login = (await unit.people.member(member)).login
         if change.active is False and member == principal.subject:
             raise Invalid("You can't close your own account.")
-        async with self._store.read() as unit:
-            login = (await unit.people.member(member)).login
         password_hash = None
         if change.password is not None:
             password_hash = await self._hash_password(change.password, login)
@@ -109,16 +112,15 @@ class Directory:
 
     async def add_department(self, principal: Principal, *, name_en: str, name_zh: str) -> Department:
         """Found a department."""
-        _require_administrator(principal)
         department = Department(DepartmentId(new_id("dep")), name_en, name_zh)
-        async with self._store.write() as unit:
+        async with changing(self._store, principal) as unit:
+            require(principal, Action.PEOPLE_MANAGE)
             await unit.people.add_department(department)
             await unit.audit.add(principal, "department.add", object_type="department", object_id=department.id)
         return department
 
     async def add_patient(self, principal: Principal, new: NewPatient) -> Patient:
         """Begin a patient's record. Raises Conflict when the record number is taken."""
-        _require_administrator(principal)
         patient = Patient(
             id=PatientId(new_id("pat")),
             name=new.name,
@@ -128,15 +130,11 @@ class Directory:
             record_number=new.record_number,
             phone=new.phone,
         )
-        async with self._store.write() as unit:
+        async with changing(self._store, principal) as unit:
+            require(principal, Action.PATIENT_MANAGE)
             await unit.people.add_patient(patient)
             await unit.audit.add(principal, "patient.add", object_type="patient", object_id=patient.id)
         return patient
-
-
-def _require_administrator(principal: Principal) -> None:
-    if principal.role is not Role.ADMINISTRATOR:
-        raise NotFound
 
 
 def _member(new: NewMember) -> Member:

@@ -86,11 +86,8 @@ class Limits:
 
     seats: Annotated[int, Meta(ge=2, le=32)] = 8  # participants in one room
     room_idle_s: Count = 600  # an empty room leaves memory after this
-    attachment_bytes: Count = 20 * 1024 * 1024
-    message_chars: Count = 4000
     header_wait_s: Count = 15
     body_wait_s: Count = 30
-    invitation_days: Count = 7
 
 
 @dataclass(frozen=True, slots=True)

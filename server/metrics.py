@@ -1,9 +1,16 @@
 """What Prometheus may know: how much and how fast, and nobody's id."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -12,6 +19,8 @@ from rooms.events import RoomEvent
 from rooms.ports import EventPublisher
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # they double every counter, to no use here
 
 Figures = Callable[[], Mapping[str, float]]
 
@@ -46,9 +55,13 @@ class Metrics:
         for event in events:
             self._events.labels(type(event.fact).__name__).inc()
 
-    def watch(self, prefix: str, figures: Figures, *, counters: Iterable[str] = ()) -> None:
-        """Ask `figures` at each scrape; those named in `counters` only ever grow, the others are of the moment."""
-        self._registry.register(_Watched(prefix, figures, frozenset(counters)))
+    def watch(self, name: str, figures: Figures, *, moments: Collection[str]) -> None:
+        """Ask `figures` at each scrape: those in `moments` are of the moment, the others only ever grow."""
+        self._registry.register(_Watched(name, figures, frozenset(moments)))
+
+    def watch_kinds(self, name: str, about: str, counts: Figures) -> None:
+        """Ask `counts` at each scrape: one growing figure, divided by kind."""
+        self._registry.register(_Kinds(name, about, counts))
 
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format."""
@@ -69,15 +82,31 @@ class CountedPublisher:
 
 
 class _Watched(Collector):
-    def __init__(self, prefix: str, figures: Figures, counters: frozenset[str]) -> None:
-        self._prefix = prefix
+    def __init__(self, name: str, figures: Figures, moments: frozenset[str]) -> None:
+        self._name = name
         self._figures = figures
-        self._counters = counters
+        self._moments = moments
 
     def collect(self) -> Iterator[Metric]:
-        for name, value in self._figures().items():
-            kind = CounterMetricFamily if name in self._counters else GaugeMetricFamily
-            yield kind(f"consilium_{self._prefix}_{name}", name.replace("_", " ").capitalize() + ".", value=value)
+        for key, value in self._figures().items():
+            kind = GaugeMetricFamily if key in self._moments else CounterMetricFamily
+            yield kind(f"consilium_{self._name}_{key}", key.replace("_", " ").capitalize() + ".", value=value)
 
     def describe(self) -> Iterator[Metric]:
         return iter(())  # nothing is asked before the first scrape
+
+
+class _Kinds(Collector):
+    def __init__(self, name: str, about: str, counts: Figures) -> None:
+        self._name = name
+        self._about = about
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(f"consilium_{self._name}", self._about, labels=("kind",))
+        for kind, count in sorted(self._counts().items()):
+            family.add_metric((kind,), count)
+        yield family
+
+    def describe(self) -> Iterator[Metric]:
+        return iter(())

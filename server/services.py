@@ -6,14 +6,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a route need not
+    from datetime import datetime
+
+    from care.attachments import AttachmentService
+    from care.consultations import ConsultationService
     from care.directory import Directory
     from config.settings import Settings
     from demonstration.clinic import Demonstration
     from identity.service import SignInService
     from identity.tokens import TokenIssuer
     from kernel.clock import Now
+    from media.plane import UdpMediaPlane
+    from media.recorder import Recorder
+    from records.blobs import BlobStore
     from records.event_log import SqlEventLog
     from records.unit_of_work import SqlStore
+    from rooms.service import RoomService
+    from signaling import Gateway
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +31,21 @@ class Services:
 
     settings: Settings
     now: Now
-    store: SqlStore
-    event_log: SqlEventLog
+    started_at: datetime
+    demonstration: Demonstration | None  # None in a real installation
+    # who asks
     issuer: TokenIssuer
     sign_in: SignInService
+    # what is durable
+    store: SqlStore
+    event_log: SqlEventLog
+    blobs: BlobStore
+    # what is live
+    media: UdpMediaPlane
+    recorder: Recorder
+    rooms: RoomService
+    gateway: Gateway
+    # what the clinic does
     directory: Directory
-    demonstration: Demonstration | None  # None in a real installation
+    consultations: ConsultationService
+    attachments: AttachmentService

@@ -2,10 +2,14 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 
 from aiohttp import web
 
+from care import consent_texts
+from care.attachments import AttachmentService
+from care.consultations import ConsultationService
 from care.directory import Directory
 from config.settings import Settings
 from demonstration import clinic
@@ -13,14 +17,22 @@ from demonstration.clinic import Demonstration
 from identity.service import SignInService
 from identity.tokens import TokenIssuer
 from kernel.clock import Now
+from media.ice_servers import turn_credentials
+from media.plane import UdpMediaPlane
+from media.recorder import Recorder
+from records.attachment_blobs import SqlAttachmentBlobs
+from records.blobs import BlobStore
 from records.engine import Database
 from records.event_log import SqlEventLog
 from records.migrations import NewerDatabase, migrate
 from records.sealing import KeyRing, Sealer
+from records.segments import SegmentSink
 from records.unit_of_work import SqlStore
-from server.metrics import Metrics
+from rooms.service import RoomService
+from server.metrics import CountedPublisher, Metrics
 from server.refusal import Refused
 from server.services import Services
+from signaling import Gateway, create_server
 
 
 def database_url(settings: Settings) -> str:
@@ -54,7 +66,7 @@ async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:
 async def open_services(
     settings: Settings, stack: AsyncExitStack, *, now: Now, metrics: Metrics, app: web.Application
 ) -> Services:
-    """Open the node's parts; `stack` closes them in reverse."""
+    """Open the node's parts in order; `stack` closes them in reverse. `app` gets the socket's path."""
     database = await open_database(settings, stack)
     sealer = Sealer(database, KeyRing.load_or_create(record_keys(settings)))
     store = SqlStore(database, sealer, now)
@@ -62,16 +74,94 @@ async def open_services(
     issuer = TokenIssuer(KeyRing.load_or_create(token_keys(settings)), now)
     sign_in = SignInService(store, issuer, demonstration=settings.demonstration.enabled)
     stack.callback(sign_in.close)
+    demonstration = await _demonstration(settings, store, event_log)
+
+    blobs = BlobStore(settings.data.path / "blobs")
+    consultations = ConsultationService(store)
+    attachments = AttachmentService(store, SqlAttachmentBlobs(database, sealer, blobs), event_log)
+
+    recorder = Recorder(SegmentSink(database, sealer, blobs))
+    stack.push_async_callback(recorder.shut_down)
+    media = UdpMediaPlane(
+        now=now,
+        host=settings.media.host,
+        port=settings.media.port,
+        announced_addresses=settings.media.announced_addresses,
+        recorder=recorder,
+        silent_after=timedelta(milliseconds=settings.media.silent_after_ms),
+        gone_after=timedelta(seconds=settings.media.gone_after_s),
+    )
+    await media.open()
+    stack.push_async_callback(media.close)
+
+    rooms = RoomService(
+        log=event_log,
+        media=media,
+        now=now,
+        seat_limit=settings.limits.seats,
+        idle=timedelta(seconds=settings.limits.room_idle_s),
+    )
+    stack.push_async_callback(rooms.close)
+    gateway = create_server(
+        verifier=issuer,
+        rooms=rooms,
+        media=media,
+        reception=consultations,
+        consent_texts=consent_texts.text_for,
+        attachments=attachments,
+        ice_servers=turn_credentials(
+            urls=settings.turn.urls,
+            secret=settings.turn.secret,
+            lifetime=timedelta(seconds=settings.turn.lifetime_s),
+            now=now,
+        ),
+        origins=[settings.server.base_url.rstrip("/")] if settings.server.base_url else [],
+    )
+    rooms.announce_to(CountedPublisher(gateway, metrics))
+    gateway.attach(app)
+    stack.push_async_callback(gateway.close)
+    stack.callback(rooms.begin_draining)
+    stack.callback(gateway.announce_draining)
+
+    _watch(metrics, media, recorder, rooms, gateway)
     return Services(
         settings=settings,
         now=now,
-        store=store,
-        event_log=event_log,
+        started_at=now(),
+        demonstration=demonstration,
         issuer=issuer,
         sign_in=sign_in,
+        store=store,
+        event_log=event_log,
+        blobs=blobs,
+        media=media,
+        recorder=recorder,
+        rooms=rooms,
+        gateway=gateway,
         directory=Directory(store, lambda password, login: sign_in.hash_new_password(password, login=login)),
-        demonstration=await _demonstration(settings, store, event_log),
+        consultations=consultations,
+        attachments=attachments,
     )
+
+
+def _watch(metrics: Metrics, media: UdpMediaPlane, recorder: Recorder, rooms: RoomService, gateway: Gateway) -> None:
+    """Let Prometheus see the live parts."""
+    metrics.watch("media", media.stats, moments=("rooms", "peers", "peers_connected"))
+    metrics.watch(
+        "recorder",
+        lambda: {
+            "tracks": recorder.open_tracks,
+            "queued_packets": recorder.queued_packets,
+            "overruns": recorder.overruns,
+        },
+        moments=("tracks", "queued_packets"),
+    )
+    metrics.watch(
+        "signaling",
+        lambda: {"rooms": rooms.live_rooms, "sockets": gateway.open_sockets},
+        moments=("rooms", "sockets"),
+    )
+    metrics.watch_kinds("signaling_trouble", "What was refused, malformed or cut off.", lambda: gateway.counts)
 
 
 async def _demonstration(settings: Settings, store: SqlStore, log: SqlEventLog) -> Demonstration | None:
@@ -87,6 +177,6 @@ async def _demonstration(settings: Settings, store: SqlStore, log: SqlEventLog) 
         founded = await unit.audit.page(object_id="demonstration", limit=1)
     if founded:
         raise Refused(
-            "this data directory holds a demonstration, whose password is published: give a real clinic another, --data"
+            "this data directory holds a demonstration, whose password is known: give a real clinic another, --data"
         )
     return None

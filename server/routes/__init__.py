@@ -5,7 +5,16 @@ from typing import Final
 
 from server.endpoint import Endpoint
 
-_MODULES: Final = ("meta", "session", "people", "audit")
+_MODULES: Final = (
+    "meta",
+    "session",
+    "consultations",
+    "invitations",
+    "attachments",
+    "people",
+    "audit",
+    "health",
+)
 
 
 def endpoints() -> list[Endpoint]:

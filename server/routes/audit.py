@@ -6,6 +6,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from care.access import Action, require
+from care.reach import reading
 from identity.audit import Outcome
 from identity.principal import Role
 from server.endpoint import Call, Input, Routes
@@ -51,7 +53,8 @@ class AuditPage(msgspec.Struct, frozen=True):
 )
 async def read_audit(call: Call[AuditQuery, None]) -> AuditPage:
     query = call.query
-    async with call.services.store.read() as unit:
+    async with reading(call.services.store, call.principal) as unit:
+        require(call.principal, Action.AUDIT_READ)
         entries = await unit.audit.page(before=query.cursor, limit=query.limit, object_id=query.object)
     shown = [
         AuditEntryView(

@@ -3,6 +3,8 @@
 import msgspec
 
 from care import consent_texts
+from care.attachment import FILE_LIMIT_BYTES
+from rooms.chat import TEXT_LIMIT
 from server.endpoint import Call, Routes
 from server.version import VERSION
 
@@ -63,7 +65,7 @@ async def read_meta(call: Call[None, None]) -> Meta:
         time_zone=clinic.time_zone,
         emergency=Bilingual(clinic.emergency_en, clinic.emergency_zh),
         consent=ConsentView(consent_texts.CURRENT, consent_texts.current_texts()),
-        limits=LimitsView(settings.limits.attachment_bytes, settings.limits.message_chars),
+        limits=LimitsView(FILE_LIMIT_BYTES, TEXT_LIMIT),
         turn=bool(settings.turn.urls),
         demo_accounts=None
         if shown is None

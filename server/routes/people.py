@@ -155,9 +155,10 @@ async def change_person(call: Call[None, MemberChangeBody]) -> MemberView:
         active=body.active,
         password=body.password,
     )
-    return MemberView.of(
-        await call.services.directory.change_member(call.principal, UserId(call.path["person"]), change)
-    )
+    member = await call.services.directory.change_member(call.principal, UserId(call.path["person"]), change)
+    if body.password is not None or not member.active:
+        call.services.gateway.end_sessions(member.id)
+    return MemberView.of(member)
 
 
 @routes.endpoint(

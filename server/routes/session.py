@@ -106,6 +106,8 @@ async def sign_out(call: Call[None, None]) -> web.Response:
     token = call.request.cookies.get(REFRESH_COOKIE)
     if token:
         await call.services.sign_in.sign_out(token)
+    if call.visitor is not None:
+        call.services.gateway.end_sessions(call.visitor.session)
     response = json_response(None)
     response.del_cookie(REFRESH_COOKIE, path=_COOKIE_PATH, httponly=True, samesite="Strict", secure=call.is_secure)
     return response

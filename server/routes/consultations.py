@@ -1,0 +1,119 @@
+"""The calendar of consultations."""
+
+from datetime import date, datetime
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Meta
+
+from care.consultations import MINUTES, REASON_CHARS, ConsultationBegun
+from identity.principal import Role
+from kernel.errors import Invalid
+from kernel.ids import ConsultationId, DepartmentId, PatientId, UserId
+from server.endpoint import Call, Input, Routes
+from server.views import ConsultationView
+
+routes = Routes()
+
+_READERS: Final = frozenset({Role.CLINICIAN, Role.PATIENT, Role.ADMINISTRATOR, Role.CUSTODIAN})
+_PLANNERS: Final = frozenset({Role.CLINICIAN, Role.ADMINISTRATOR})
+
+
+class CalendarQuery(Input):
+    """One day in a time zone (IANA name; the clinic's when left out); without `day` what is coming and the latest."""
+
+    day: date | None = None
+    zone: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class ConsultationList(msgspec.Struct, frozen=True):
+    """Earliest first."""
+
+    consultations: list[ConsultationView]
+
+
+class ConsultationBody(Input):
+    patient: str
+    clinician: str
+    scheduled_at: Annotated[datetime, Meta(tz=True)]
+    planned_minutes: Annotated[int, Meta(ge=MINUTES.start, lt=MINUTES.stop)]
+    reason: Annotated[str, Meta(min_length=1, max_length=REASON_CHARS)]
+    department: str | None = None
+
+
+@routes.endpoint(
+    "GET",
+    "/api/v1/consultations",
+    summary="List one's own consultations; an administrator sees all",
+    tag="consultations",
+    roles=_READERS,
+    query=CalendarQuery,
+    response=ConsultationList,
+)
+async def list_consultations(call: Call[CalendarQuery, None]) -> ConsultationList:
+    service, query = call.services.consultations, call.query
+    if query.day is None:
+        found = await service.around_now(call.principal)
+    else:
+        zone = _zone(query.zone or call.services.settings.clinic.time_zone)
+        found = await service.on_day(call.principal, query.day, zone)
+    return ConsultationList([ConsultationView.of(summary) for summary in found])
+
+
+@routes.endpoint(
+    "POST",
+    "/api/v1/consultations",
+    summary="Plan a consultation; a clinician does so for themselves, an administrator for everybody",
+    tag="consultations",
+    roles=_PLANNERS,
+    body=ConsultationBody,
+    response=ConsultationView,
+    status=201,
+)
+async def plan_consultation(call: Call[None, ConsultationBody]) -> ConsultationView:
+    body = call.body
+    summary = await call.services.consultations.create(
+        call.principal,
+        patient=PatientId(body.patient),
+        clinician=UserId(body.clinician),
+        scheduled_at=body.scheduled_at,
+        planned_minutes=body.planned_minutes,
+        reason=body.reason,
+        department=DepartmentId(body.department) if body.department else None,
+    )
+    return ConsultationView.of(summary)
+
+
+@routes.endpoint(
+    "GET",
+    "/api/v1/consultations/{consultation}",
+    summary="Read one consultation",
+    tag="consultations",
+    roles=_READERS,
+    response=ConsultationView,
+)
+async def read_consultation(call: Call[None, None]) -> ConsultationView:
+    summary = await call.services.consultations.read(call.principal, ConsultationId(call.path["consultation"]))
+    return ConsultationView.of(summary)
+
+
+@routes.endpoint(
+    "POST",
+    "/api/v1/consultations/{consultation}/cancel",
+    summary="Take a consultation that has not begun off the calendar",
+    tag="consultations",
+    roles=_PLANNERS,
+    response=ConsultationView,
+    errors=[ConsultationBegun],
+)
+async def cancel_consultation(call: Call[None, None]) -> ConsultationView:
+    summary = await call.services.consultations.cancel(call.principal, ConsultationId(call.path["consultation"]))
+    return ConsultationView.of(summary)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; odd names are the others
+        raise Invalid("`zone` is no time zone of the IANA database") from None
