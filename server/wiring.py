@@ -165,7 +165,7 @@ def _watch(metrics: Metrics, media: UdpMediaPlane, recorder: Recorder, rooms: Ro
 
 
 async def _demonstration(settings: Settings, store: SqlStore, log: SqlEventLog) -> Demonstration | None:
-    """Make the invented clinic where it is wanted; keep its accounts, whose password is published, out of a real one."""
+    """Make the invented clinic where it is wanted; keep its accounts, whose password is known, out of a real one."""
     if settings.demonstration.enabled:
         try:
             return await clinic.seed(store, log)
