@@ -229,7 +229,7 @@ room_events = Table(
     Column("sealed", LargeBinary, nullable=False),
     ForeignKeyConstraint(["room"], ["consultations.id"]),
     ForeignKeyConstraint(["room", "previous"], ["room_events.room", "room_events.seq"]),
-    CheckConstraint("(seq = 1 AND previous IS NULL) OR (seq > 1 AND previous = seq - 1)", name="gap_free"),
+    CheckConstraint("seq >= 1 AND coalesce(previous, 0) = seq - 1", name="gap_free"),
     sqlite_with_rowid=False,
 )
 
