@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a route need not
     from datetime import datetime
 
+    from care.archive import ArchiveService
     from care.attachments import AttachmentService
+    from care.chart import ChartService
     from care.consultations import ConsultationService
     from care.directory import Directory
     from config.settings import Settings
@@ -49,3 +51,5 @@ class Services:
     directory: Directory
     consultations: ConsultationService
     attachments: AttachmentService
+    chart: ChartService
+    archive: ArchiveService

@@ -8,7 +8,9 @@ from pathlib import Path
 from aiohttp import web
 
 from care import consent_texts
+from care.archive import ArchiveService
 from care.attachments import AttachmentService
+from care.chart import ChartService
 from care.consultations import ConsultationService
 from care.directory import Directory
 from config.settings import Settings
@@ -79,6 +81,7 @@ async def open_services(
     blobs = BlobStore(settings.data.path / "blobs")
     consultations = ConsultationService(store)
     attachments = AttachmentService(store, SqlAttachmentBlobs(database, sealer, blobs), event_log)
+    await attachments.sweep()
 
     recorder = Recorder(SegmentSink(database, sealer, blobs))
     stack.push_async_callback(recorder.shut_down)
@@ -141,6 +144,8 @@ async def open_services(
         directory=Directory(store, lambda password, login: sign_in.hash_new_password(password, login=login)),
         consultations=consultations,
         attachments=attachments,
+        chart=ChartService(store),
+        archive=ArchiveService(store, event_log),
     )
 
 
