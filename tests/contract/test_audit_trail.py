@@ -114,10 +114,13 @@ async def test_entries_follow_an_outside_copy_of_the_head(chained: SmallClinic) 
 
 
 async def test_a_rolled_back_entry_never_was(chained: SmallClinic) -> None:
-    with pytest.raises(RuntimeError):
+    async def add_and_fail() -> None:
         async with chained.store.write() as work:
             await work.audit.add(signed_in(HAN), "note.read", object_type="consultation", object_id="con_visit")
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await add_and_fail()
     async with chained.store.write() as work:
         await work.audit.add(signed_in(ADA), "audit.read", object_type="clinic", object_id="-", outcome=Outcome.REFUSED)
     assert await broken_at(chained) is None

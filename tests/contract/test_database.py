@@ -46,10 +46,13 @@ async def test_a_second_process_may_write_in_between(records: SmallClinic) -> No
 
 
 async def test_what_raises_leaves_nothing_behind(records: SmallClinic) -> None:
-    with pytest.raises(RuntimeError):
+    async def write_and_fail() -> None:
         async with records.database.write() as connection:
             await connection.execute(insert(departments), department(1))
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await write_and_fail()
     assert await count(records.database) == 1
 
 
@@ -116,10 +119,14 @@ async def test_actions_after_commit_wait_for_the_commit(records: SmallClinic) ->
         await connection.execute(insert(departments), department(1))
         assert not done
     assert done == ["committed"]
-    with pytest.raises(RuntimeError):
+
+    async def write_and_fail() -> None:
         async with records.database.write() as connection:
             connection.after_commit(lambda: done.append("never"))
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await write_and_fail()
     assert done == ["committed"]
 
 

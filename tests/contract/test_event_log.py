@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, text, update
+from sqlalchemy.exc import IntegrityError
 
 from care.consultation import Status
 from care.recording import RecordingState
@@ -115,11 +116,15 @@ async def test_another_log_that_wrote_meanwhile_is_a_conflict_and_is_learned_of(
 
 async def test_the_table_itself_refuses_a_gap(records: SmallClinic, log: SqlEventLog) -> None:
     await log.append(ROOM, events(OPENED))
-    for seq, previous in ((3, 2), (3, 1), (2, None)):
-        with pytest.raises(Exception, match="constraint failed"):
-            async with records.database.write() as connection:
-                row = {"room": ROOM, "seq": seq, "previous": previous, "at": NOON, "kind": "x", "sealed": b""}
-                await connection.execute(room_events.insert(), row)
+
+    async def insert(seq: int, previous: int | None) -> None:
+        row = {"room": ROOM, "seq": seq, "previous": previous, "at": NOON, "kind": "x", "sealed": b""}
+        async with records.database.write() as connection:
+            await connection.execute(room_events.insert(), row)
+
+    for seq, previous in ((3, 2), (3, 1), (2, None), (0, None), (1, None)):
+        with pytest.raises(IntegrityError):
+            await insert(seq, previous)
 
 
 async def test_many_rooms_at_once_share_transactions_and_keep_their_order(records: SmallClinic) -> None:

@@ -1,0 +1,130 @@
+"""What stands in the files of the database, and who can still read it after the keys changed."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from care.note import Sections, revised
+from kernel.ids import ConsultationId, MessageId, ParticipantId
+from records.event_log import SqlEventLog
+from records.sealing import KeyMissing, KeyRing, KeyRingUnusable, SealBroken, Sealer
+from records.tables import consultation_keys
+from rooms.events import Body, MessagePosted, RoomEvent, RoomOpened
+from tests.small_clinic import HAN, NOON, OTHER_VISIT, ROOM, ROSE, VISIT, SmallClinic
+
+SPOKEN = "The pain moves to my left arm 疼痛放射到左臂"
+EVENTS = [
+    RoomEvent(1, NOON, RoomOpened(ParticipantId(HAN.id), HAN.name)),
+    RoomEvent(
+        2,
+        NOON + timedelta(seconds=1),
+        MessagePosted(ParticipantId(ROSE.id), MessageId("message-1"), Body("server", text=SPOKEN)),
+    ),
+]
+
+
+async def test_words_of_chat_and_note_are_nowhere_in_the_database_files(records: SmallClinic) -> None:
+    written = "Suspected angina, start aspirin 疑似心绞痛"
+    await SqlEventLog(records.database, records.sealer).append(ROOM, EVENTS)
+    async with records.store.write() as work:
+        note = revised(await work.notes.of(VISIT), Sections(SPOKEN, "", written, ""), version=0, at=work.at)
+        await work.notes.save(note, previous=0)
+    async with records.database.read() as connection:
+        key = await records.sealer.key(connection, VISIT)
+    at_rest = records.bytes_at_rest()
+    assert ROSE.name.encode() in at_rest, "the files hold the calendar, so the search below means something"
+    for words in (SPOKEN, written):
+        for part in (words, words[:12], words[-6:]):
+            assert part.encode() not in at_rest
+            assert part.encode("utf-16-le") not in at_rest
+    assert key.raw not in at_rest
+    assert records.ring.key("k1") not in at_rest
+
+
+async def test_a_consultation_keeps_its_key_and_no_two_share_one(records: SmallClinic) -> None:
+    async with records.database.write() as connection:
+        visit = await records.sealer.key(connection, VISIT)
+        other = await records.sealer.key(connection, OTHER_VISIT)
+    assert visit.raw != other.raw
+    fresh = Sealer(records.database, records.ring)
+    async with records.database.read() as connection:
+        assert (await fresh.key(connection, VISIT)).raw == visit.raw
+
+
+async def test_a_reader_makes_no_key(records: SmallClinic) -> None:
+    with pytest.raises(KeyMissing):
+        async with records.database.read() as connection:
+            await records.sealer.key(connection, VISIT)
+
+
+async def test_a_key_of_a_transaction_that_failed_is_not_used_again(records: SmallClinic) -> None:
+    made = []
+
+    async def make_and_fail() -> None:
+        async with records.database.write() as connection:
+            made.append(await records.sealer.key(connection, VISIT))
+            assert (await records.sealer.key(connection, VISIT)).raw == made[0].raw
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await make_and_fail()
+    async with records.database.write() as connection:
+        assert (await records.sealer.key(connection, VISIT)).raw != made[0].raw
+
+
+async def test_after_a_rotation_everything_is_read_and_the_old_key_can_go(records: SmallClinic) -> None:
+    await SqlEventLog(records.database, records.sealer).append(ROOM, EVENTS)
+    records.ring.rotate()
+    assert await records.sealer.rewrap_all() == 1
+    assert await records.sealer.rewrap_all() == 0
+    records.ring.forget("k1")
+    ring = KeyRing.load_or_create(records.directory / "keys" / "records.json")
+    log = SqlEventLog(records.database, Sealer(records.database, ring))
+    assert await log.read(ROOM) == EVENTS
+
+
+async def test_before_rewrapping_the_old_key_is_still_needed(records: SmallClinic) -> None:
+    await SqlEventLog(records.database, records.sealer).append(ROOM, EVENTS)
+    records.ring.rotate()
+    log = SqlEventLog(records.database, Sealer(records.database, records.ring))
+    assert await log.read(ROOM) == EVENTS
+    records.ring.forget("k1")
+    log = SqlEventLog(records.database, Sealer(records.database, records.ring))
+    with pytest.raises(KeyRingUnusable, match="k1"):
+        await log.read(ROOM)
+
+
+async def test_more_keys_than_one_batch_are_rewrapped(records: SmallClinic) -> None:
+    async with records.store.write() as work:
+        visit = await work.consultations.get(VISIT)
+    consultations = [ConsultationId(f"con_{number:04}") for number in range(501)]
+    async with records.database.write() as connection:
+        row = {"patient": visit.patient, "clinician": visit.clinician, "department": visit.department}
+        row |= {"scheduled_at": NOON, "planned_minutes": 10, "reason": "-", "status": "planned"}
+        await connection.run(
+            lambda c: c.execute(
+                consultation_keys.metadata.tables["consultations"].insert(), [{"id": i, **row} for i in consultations]
+            )
+        )
+        for consultation in consultations:
+            await records.sealer.key(connection, consultation)
+    records.ring.rotate()
+    assert await records.sealer.rewrap_all() == 501
+    async with records.database.read() as connection:
+        assert set(await connection.scalars(select(consultation_keys.c.key_ring_id))) == {"k2"}
+
+
+async def test_a_wrapped_key_put_into_another_row_does_not_open(records: SmallClinic) -> None:
+    async with records.database.write() as connection:
+        await records.sealer.key(connection, VISIT)
+        await records.sealer.key(connection, OTHER_VISIT)
+        wrapped = await connection.scalar(
+            select(consultation_keys.c.wrapped).where(consultation_keys.c.consultation == VISIT)
+        )
+        await connection.execute(
+            update(consultation_keys).where(consultation_keys.c.consultation == OTHER_VISIT).values(wrapped=wrapped)
+        )
+    with pytest.raises(SealBroken):
+        async with records.database.read() as connection:
+            await Sealer(records.database, records.ring).key(connection, OTHER_VISIT)
