@@ -25,6 +25,7 @@ FRAME_RATE: Final = 20
 _BITRATE: Final = 1_200_000
 _SOUND_BITRATE: Final = 48_000
 _KEY_FRAME_S: Final = 4  # seeking lands on these
+_HALF_FRAME_MS: Final = 500 / FRAME_RATE  # a frame shows the middle of its time, neither early nor late on average
 _ENCODER: Final = {
     "deadline": "realtime",
     "cpu-used": "6",
@@ -90,7 +91,7 @@ def compose(
         encoder = _Encoder(container)
         told = -1
         for number, wall_ms in zip(range(frames), _walls(spans), strict=False):
-            encoder.picture(stage.at(wall_ms), number)
+            encoder.picture(stage.at(wall_ms + _HALF_FRAME_MS), number)
             encoder.sound(mixer.block(wall_ms, SAMPLE_RATE // FRAME_RATE))
             percent = number * 100 // frames
             if percent != told:

@@ -17,14 +17,14 @@ class SegmentPackets:
         self._files = files
         self.damaged = 0
 
-    def __iter__(self) -> Iterator[tuple[float, av.Packet[Any]]]:
+    def __iter__(self) -> Iterator[tuple[float, "av.Packet[Any]"]]:
         for open_file, begins_ms in self._files:
             try:
                 yield from self._of(open_file, begins_ms)
             except (FFmpegError, OSError):
                 self.damaged += 1
 
-    def _of(self, open_file: Callable[[], BinaryIO], begins_ms: float) -> Iterator[tuple[float, av.Packet[Any]]]:
+    def _of(self, open_file: Callable[[], BinaryIO], begins_ms: float) -> Iterator[tuple[float, "av.Packet[Any]"]]:
         with open_file() as file, av.open(file, "r", format="webm") as container:
             for packet in container.demux():
                 if packet.pts is not None and packet.time_base is not None:
