@@ -27,7 +27,7 @@ export const routes = [
     texts: ['call'], roles: VISITORS, shell: 'plain', styles: ['call.css'],
   },
   {
-    path: '/home', tag: 'c-home', load: () => import('./views/home.js'),
+    path: '/home', tag: 'c-patient-home', load: () => import('./views/patient-home.js'),
     texts: ['doctor'], roles: ['patient'], shell: 'full', styles: ['doctor.css'],
   },
   {
@@ -35,20 +35,24 @@ export const routes = [
     texts: ['doctor'], roles: ['clinician'], shell: 'full', styles: ['doctor.css'],
   },
   {
-    path: '/patients/:id?', tag: 'c-patients', load: () => import('./views/patients.js'),
+    path: '/patients', tag: 'c-patients', load: () => import('./views/patients.js'),
+    texts: ['doctor'], roles: ['clinician'], shell: 'full', styles: ['doctor.css'],
+  },
+  {
+    path: '/patients/:id', tag: 'c-patient-record', load: () => import('./views/patient-record.js'),
     texts: ['doctor'], roles: ['clinician'], shell: 'full', styles: ['doctor.css'],
   },
   {
     path: '/archive', tag: 'c-archive', load: () => import('./views/archive.js'),
-    texts: ['archive'], roles: ['clinician', 'custodian'], shell: 'full', styles: ['archive.css'],
+    texts: ['archive', 'doctor'], roles: ['clinician', 'custodian'], shell: 'full', styles: ['doctor.css', 'archive.css'],
   },
   {
     path: '/archive/:id', tag: 'c-archive-record', load: () => import('./views/archive-record.js'),
-    texts: ['archive'], roles: ['clinician', 'custodian'], shell: 'full', styles: ['archive.css'],
+    texts: ['archive', 'doctor'], roles: ['clinician', 'custodian'], shell: 'full', styles: ['doctor.css', 'archive.css'],
   },
   {
     path: '/admin/:section?', tag: 'c-admin', load: () => import('./views/admin.js'),
-    texts: ['admin'], roles: ['administrator'], shell: 'full', styles: ['admin.css'],
+    texts: ['admin', 'doctor'], roles: ['administrator'], shell: 'full', styles: ['doctor.css', 'admin.css'],
   },
 ];
 

@@ -191,14 +191,3 @@ export function latestConsents(consents) {
   for (const consent of consents) latest.set(consent.participant, consent);
   return [...latest.values()];
 }
-
-/**
- * 65_000 as "1:05", 3_665_000 as "1:01:05".
- * @param {number} milliseconds
- */
-export function clockText(milliseconds) {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-  const two = (/** @type {number} */ n) => String(n).padStart(2, '0');
-  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
-}

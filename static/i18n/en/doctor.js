@@ -19,11 +19,6 @@ export default {
   'sign_in.demo_patient_link': 'Open the patient’s link',
   'sign_in.demo_patient_link_hint': 'As a patient sees it, without an account. Best in a private window or on a phone.',
 
-  'role.patient': 'Patient',
-  'role.clinician': 'Doctor',
-  'role.custodian': 'Records custodian',
-  'role.administrator': 'Administrator',
-  'role.guest': 'Guest',
 
   'sex.female': 'Female',
   'sex.male': 'Male',
@@ -137,7 +132,7 @@ export default {
   'plan.patient_hint': 'Name or record number',
   'plan.patient_none': 'No patient of this name or number.',
   'plan.patient_searching': 'Searching…',
-  'plan.patient_found': '{count} found',
+  'plan.patient_found': { one: '1 found', other: '{count} found' },
   'plan.patient_missing': 'Choose the patient from the list.',
   'plan.change_patient': 'Choose another patient',
   'plan.doctor': 'Doctor',
@@ -153,8 +148,7 @@ export default {
   'plan.saved': 'The consultation is planned.',
 
   // Links
-  'link.title_patient': 'Link for {name}',
-  'link.title_guest': 'Link for {name}',
+  'link.title': 'Link for {name}',
   'link.once': 'Copy it now: for safety it is shown only this once. It opens this consultation and nothing else.',
   'link.send': 'Send it to {name} the way the clinic usually writes to them.',
   'link.address': 'Link',
@@ -327,7 +321,7 @@ export default {
   'chart.range_low': 'Reference from {low}',
   'chart.range_high': 'Reference up to {high}',
   'chart.as_table': 'As a table',
-  'chart.summary': '{name}: {count} measurements, last {value} {unit} on {date}',
+  'chart.summary': { one: '{name}: {value} {unit} on {date}', other: '{name}: {count} measurements, last {value} {unit} on {date}' },
   'chart.high': 'high',
   'chart.low': 'low',
   'chart.within': 'in range',
@@ -385,6 +379,7 @@ export default {
   'note.conflict_theirs': 'The saved version, {time}',
   'note.conflict_mine': 'What you wrote here',
   'note.keep_mine': 'Keep what I wrote',
+  'note.keep_as_addendum': 'Make it an addendum',
   'note.take_theirs': 'Take the saved version',
   'note.blank': '(empty)',
 
@@ -395,7 +390,7 @@ export default {
   'patients.none': 'No patient found',
   'patients.none_text': 'Check the spelling, or search by the record number on the clinic’s papers.',
   'patients.yours': 'Your patients',
-  'patients.count': '{count} patients',
+  'patients.count': { one: '1 patient', other: '{count} patients' },
   'patients.open': 'Open the record of {name}',
   'record.title': 'Medical record',
   'record.back': 'All patients',
@@ -409,7 +404,8 @@ export default {
 
   'language.en': 'English',
   'language.zh-CN': '中文',
-  'page.loading': 'Loading',
   'page.forbidden_title': 'This page is not open to you',
   'page.forbidden_text': 'It does not exist, or your account may not see it.',
+
+  'error.sign_in_refused': 'User name or password is wrong. Check both, and whether capital letters are locked.',
 };

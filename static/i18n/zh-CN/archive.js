@@ -10,7 +10,8 @@ export default {
   'archive.to': '截止日期',
   'archive.date': '日期',
   'archive.add_filter': '筛选',
-  'archive.apply': '应用',
+  'archive.find': '检索',
+  'archive.filters': '筛选条件',
   'archive.remove_filter': '移除筛选条件：{filter}',
   'archive.clear': '全部清除',
   'archive.chip.patient': '患者：{name}',
@@ -57,7 +58,7 @@ export default {
   'record_page.reason.other': '其他事由',
   'record_page.reason_words': '请说明事由',
   'record_page.reason_missing': '请填写调阅事由。',
-  'record_page.open': '打开录像',
+  'record_page.open': '打开存档',
   'record_page.locked': '需填写调阅事由后打开',
   'record_page.expires': '可查看至{time}',
   'record_page.expired': '本次调阅已到期，请重新填写事由。',
@@ -148,8 +149,4 @@ export default {
   'event.track_unpublished': '{name}停止共享屏幕',
   'event.other': '事件：{kind}',
 
-  'size.bytes': '{n} B',
-  'size.kilobytes': '{n} KB',
-  'size.megabytes': '{n} MB',
-  'size.gigabytes': '{n} GB',
 };

@@ -18,11 +18,6 @@ export default {
   'sign_in.demo_patient_link': '打开患者问诊链接',
   'sign_in.demo_patient_link_hint': '无需账号，与患者所见一致。建议使用无痕窗口或手机打开。',
 
-  'role.patient': '患者',
-  'role.clinician': '医生',
-  'role.custodian': '病案管理员',
-  'role.administrator': '管理员',
-  'role.guest': '受邀人员',
 
   'sex.female': '女',
   'sex.male': '男',
@@ -148,8 +143,7 @@ export default {
   'plan.save': '确认安排',
   'plan.saved': '问诊已安排。',
 
-  'link.title_patient': '{name}的问诊链接',
-  'link.title_guest': '{name}的邀请链接',
+  'link.title': '{name}的问诊链接',
   'link.once': '请立即复制：为保证安全，链接只显示这一次，且只能进入本次问诊。',
   'link.send': '请按医院常用的联系方式发送给{name}。',
   'link.address': '链接',
@@ -377,6 +371,7 @@ export default {
   'note.conflict_theirs': '已保存的版本（{time}）',
   'note.conflict_mine': '您在此书写的内容',
   'note.keep_mine': '保留我的内容',
+  'note.keep_as_addendum': '转为补充记录',
   'note.take_theirs': '采用已保存的版本',
   'note.blank': '（空）',
 
@@ -400,7 +395,8 @@ export default {
 
   'language.en': 'English',
   'language.zh-CN': '中文',
-  'page.loading': '正在加载',
   'page.forbidden_title': '您无法访问此页面',
   'page.forbidden_text': '该页面不存在，或您的账号没有查看权限。',
+
+  'error.sign_in_refused': '用户名或密码不正确。请核对，并检查大写锁定是否开启。',
 };

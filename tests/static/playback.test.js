@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { clockText, gapsOf, lanesOf, latestConsents, lineAt, offsetAt, transcriptOf } from '../../static/state/playback.js';
+import { gapsOf, lanesOf, latestConsents, lineAt, offsetAt, transcriptOf } from '../../static/state/playback.js';
 
 const SPANS = [
   { started_at: '2026-03-02T12:00:00.000Z', stopped_at: '2026-03-02T12:01:00.000Z', offset_ms: 0 },
@@ -80,8 +80,4 @@ test("everybody's newest answer counts", () => {
   });
   const latest = latestConsents([consent('pat_1', 'given'), consent('usr_1', 'given'), consent('pat_1', 'withdrawn')]);
   assert.deepEqual(latest.map((each) => each.decision), ['withdrawn', 'given']);
-});
-
-test('times are read like a clock', () => {
-  assert.deepEqual([0, 65_000, 3_665_999, -5].map(clockText), ['0:00', '1:05', '1:01:05', '0:00']);
 });

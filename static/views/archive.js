@@ -1,0 +1,267 @@
+// @ts-check
+import { html, nothing } from 'lit';
+import { errorText, formatDate, formatDateTime, formatDuration, formatTime, language, t } from '../i18n/i18n.js';
+import { api } from '../net/api.js';
+import { departmentName, localDay } from '../state/clinic.js';
+import { csv, pressed, sorted } from '../state/table.js';
+import { download } from './download.js';
+import { Page } from './element.js';
+import { Resource } from './resource.js';
+import './badge.js';
+import './icon.js';
+import { toast } from './toast.js';
+
+/** @typedef {import('../state/clinic.js').ConsultationSummary} ConsultationSummary */
+/** @typedef {ConsultationSummary & { recording?: { id: string, state: import('../state/clinic.js').RecordingState, duration_ms: number, progress: number, failure?: string } | null }} ArchiveEntry */
+/** @typedef {{ entries: ArchiveEntry[], next: string | null }} Found */
+/** @typedef {{ q: string, patient: string, clinician: string, from: string, to: string }} Filters */
+
+const FILTERS = /** @type {const} */ (['q', 'patient', 'clinician', 'from', 'to']);
+const DAY_MS = 86_400_000;
+const EXPORT_PAGES = 40; // of what the server gives at once
+const COLUMNS = ['date', 'patient', 'doctor', 'department', 'reason', 'note', 'recording'];
+const RECORDING_KINDS = { recording: 'recording', composing: 'info', ready: 'good', failed: 'danger' };
+const NOTE_KINDS = { none: 'plain', draft: 'warning', signed: 'good' };
+
+/** @type {Record<string, (entry: ArchiveEntry) => string | number>} */
+const KEYS = {
+  date: (entry) => Date.parse(entry.started_at ?? entry.scheduled_at),
+  patient: (entry) => entry.patient.name,
+  doctor: (entry) => entry.clinician.name,
+  department: (entry) => departmentName(entry.department, language()),
+  reason: (entry) => entry.reason,
+  note: (entry) => entry.note_state ?? '',
+  recording: (entry) => entry.recording?.duration_ms ?? -1,
+};
+
+/** The archive: one search line, filters as chips, a table that can be sorted and exported. The address holds the search. */
+export class CArchive extends Page {
+  static properties = { ...Page.properties, _filters: { state: true }, _sorting: { state: true }, _busy: { state: true } };
+
+  constructor() {
+    super();
+    /** @type {Filters} */
+    this._filters = { q: '', patient: '', clinician: '', from: '', to: '' };
+    /** @type {import('../state/table.js').Sorting} */
+    this._sorting = { column: 'date', descending: true };
+    /** @type {'' | 'more' | 'export'} */
+    this._busy = '';
+    /** @type {Resource<Found>} */
+    this._found = new Resource(this, () => search(this._filters));
+  }
+
+  get heading() {
+    return t('archive.title');
+  }
+
+  connectedCallback() {
+    for (const name of FILTERS) this._filters[name] = this.query.get(name) ?? '';
+    super.connectedCallback();
+  }
+
+  render() {
+    return html`
+      <div class="page archive">
+        <header class="page-head">
+          <h1 tabindex="-1">${t('archive.title')}</h1>
+          <button class="button" type="button" data-testid="export" aria-busy=${this._busy === 'export'} ?disabled=${this._busy !== ''} @click=${this._export}>
+            <c-icon name="download"></c-icon>${t('archive.export')}
+          </button>
+        </header>
+        ${this._form()} ${this._chips()}
+        ${this._found.render((found) => this._results(found), { lines: 8 })}
+      </div>
+    `;
+  }
+
+  _form() {
+    const { q, from, to } = this._filters;
+    return html`
+      <form class="archive-search" role="search" @submit=${this._submit}>
+        <div class="field grow">
+          <label for="archive-q">${t('archive.search')}</label>
+          <div class="with-icon"><c-icon name="search"></c-icon>
+            <input id="archive-q" name="q" type="search" autocomplete="off" spellcheck="false" placeholder=${t('archive.search_hint')} .value=${q} data-testid="archive-search"></div>
+        </div>
+        <div class="field"><label for="archive-from">${t('archive.from')}</label>
+          <input id="archive-from" name="from" type="date" .value=${from} max=${to || nothing} data-testid="archive-from"></div>
+        <div class="field"><label for="archive-to">${t('archive.to')}</label>
+          <input id="archive-to" name="to" type="date" .value=${to} min=${from || nothing} data-testid="archive-to"></div>
+        <button class="button primary" type="submit" data-testid="archive-submit">${t('archive.find')}</button>
+      </form>
+    `;
+  }
+
+  _chips() {
+    const { patient, clinician, from, to, q } = this._filters;
+    const rows = this._found.value?.entries ?? [];
+    /** @type {{ text: string, drop: (keyof Filters)[], name: string }[]} */
+    const chips = [];
+    if (q) chips.push({ text: `“${q}”`, drop: ['q'], name: 'q' });
+    if (patient) chips.push({ text: t('archive.chip.patient', { name: rows.find((row) => row.patient.id === patient)?.patient.name ?? '…' }), drop: ['patient'], name: 'patient' });
+    if (clinician) chips.push({ text: t('archive.chip.clinician', { name: rows.find((row) => row.clinician.id === clinician)?.clinician.name ?? '…' }), drop: ['clinician'], name: 'clinician' });
+    if (from || to) {
+      const key = from && to ? 'archive.chip.range' : from ? 'archive.chip.from' : 'archive.chip.to';
+      chips.push({ text: t(key, { from: from ? formatDate(`${from}T12:00`) : '', to: to ? formatDate(`${to}T12:00`) : '' }), drop: ['from', 'to'], name: 'date' });
+    }
+    return html`
+      <div class="chips" role="group" aria-label=${t('archive.filters')}>
+        ${chips.map((chip) => html`
+          <button class="chip active" type="button" aria-label=${t('archive.remove_filter', { filter: chip.text })} data-testid=${`chip-${chip.name}`}
+            @click=${() => this._change(Object.fromEntries(chip.drop.map((name) => [name, ''])))}>
+            <span>${chip.text}</span><c-icon name="close"></c-icon>
+          </button>
+        `)}
+        ${from || to ? nothing : this._dayChips()}
+        ${chips.length > 1
+          ? html`<button class="link-button" type="button" data-testid="clear-filters" @click=${() => this._change({ q: '', patient: '', clinician: '', from: '', to: '' })}>${t('archive.clear')}</button>`
+          : nothing}
+      </div>
+    `;
+  }
+
+  _dayChips() {
+    const back = (/** @type {number} */ days) => localDay(new Date(Date.now() - days * DAY_MS));
+    return [['today', 0], ['week', 6], ['month', 29]].map(([name, days]) => html`
+      <button class="chip" type="button" data-testid=${`filter-${name}`} @click=${() => this._change({ from: back(Number(days)), to: back(0) })}>
+        <c-icon name="calendar"></c-icon>${t(`archive.${name}`)}
+      </button>
+    `);
+  }
+
+  /** @param {Found} found */
+  _results({ entries, next }) {
+    if (entries.length === 0) {
+      const isFiltered = FILTERS.some((name) => this._filters[name]);
+      return html`<section class="card"><c-empty icon="archive" .heading=${t(isFiltered ? 'archive.none_found' : 'archive.none')}
+        .text=${t(isFiltered ? 'archive.none_found_text' : 'archive.none_text')}></c-empty></section>`;
+    }
+    const rows = sorted(entries, this._sorting, KEYS, language());
+    return html`
+      <p class="small quiet" role="status" data-testid="archive-count">${t(next ? 'archive.count_more' : 'archive.count', { count: entries.length })}</p>
+      <div class="table-wrap" aria-busy=${this._found.isLoading}>
+        <table class="table cards-on-phone" data-testid="archive-table">
+          <thead><tr>${COLUMNS.map((column) => this._header(column))}</tr></thead>
+          <tbody @keydown=${this._key}>${rows.map((entry) => this._row(entry))}</tbody>
+        </table>
+      </div>
+      ${next
+        ? html`<button class="button" type="button" aria-busy=${this._busy === 'more'} ?disabled=${this._busy !== ''} data-testid="archive-more" @click=${this._more}>${t('archive.more')}</button>`
+        : nothing}
+    `;
+  }
+
+  /** @param {string} column */
+  _header(column) {
+    const { column: active, descending } = this._sorting;
+    const order = active === column ? (descending ? 'descending' : 'ascending') : 'none';
+    const name = t(`archive.column.${column}`);
+    return html`<th scope="col" aria-sort=${order}>
+      <button class="sort-button" type="button" title=${t('archive.sort_by', { column: name })} data-testid=${`sort-${column}`}
+        @click=${() => { this._sorting = pressed(this._sorting, column); }}>${name}<span class="sort-mark" aria-hidden="true">${{ ascending: '▲', descending: '▼', none: '' }[order]}</span></button>
+    </th>`;
+  }
+
+  /** @param {ArchiveEntry} entry */
+  _row(entry) {
+    const at = entry.started_at ?? entry.scheduled_at;
+    const cell = (/** @type {string} */ column, /** @type {unknown} */ content) => html`<td data-label=${t(`archive.column.${column}`)}>${content}</td>`;
+    return html`
+      <tr data-testid="archive-row" data-consultation=${entry.id}>
+        ${cell('date', html`<a class="row-link" href=${`/archive/${entry.id}`} aria-label=${t('archive.open', { name: entry.patient.name, date: formatDateTime(at) })}>
+          <time datetime=${at}>${formatDate(at)}</time></a> <span class="quiet small nowrap">${formatTime(at)}</span>`)}
+        ${cell('patient', html`<button class="cell-filter" type="button" title=${t('archive.chip.patient', { name: entry.patient.name })} @click=${() => this._change({ patient: entry.patient.id })}>${entry.patient.name}</button>
+          <span class="quiet small block">${formatDate(entry.patient.birth_date)}</span>`)}
+        ${cell('doctor', html`<button class="cell-filter" type="button" title=${t('archive.chip.clinician', { name: entry.clinician.name })} @click=${() => this._change({ clinician: entry.clinician.id })}>${entry.clinician.name}</button>`)}
+        ${cell('department', departmentName(entry.department, language()))}
+        ${cell('reason', entry.reason)}
+        ${cell('note', html`<c-badge kind=${NOTE_KINDS[entry.note_state ?? 'none']} text=${t(`note_state.${entry.note_state ?? 'none'}`)}></c-badge>`)}
+        ${cell('recording', this._recording(entry))}
+      </tr>
+    `;
+  }
+
+  /** @param {ArchiveEntry} entry */
+  _recording({ recording }) {
+    if (!recording) return html`<span class="quiet">${t('archive.no_recording')}</span>`;
+    if (recording.state === 'ready') return html`<span class="row"><c-icon name="play"></c-icon><span class="figures">${formatDuration(recording.duration_ms)}</span></span>`;
+    const text = recording.state === 'composing' ? t('archive.composing', { progress: recording.progress }) : t(`recording_state.${recording.state}`);
+    return html`<c-badge kind=${RECORDING_KINDS[recording.state]} text=${text}></c-badge>`;
+  }
+
+  /** Arrow keys walk through the rows. @param {KeyboardEvent} event */
+  _key(event) {
+    const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+    if (!step) return;
+    const links = /** @type {HTMLElement[]} */ ([...this.querySelectorAll('tbody .row-link')]);
+    const row = event.target instanceof Element ? event.target.closest('tr') : null;
+    const next = links[links.findIndex((link) => row?.contains(link)) + step];
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+  }
+
+  /** @param {SubmitEvent} event */
+  _submit(event) {
+    event.preventDefault();
+    const form = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
+    this._change({ q: String(form.get('q') ?? '').trim(), from: String(form.get('from') ?? ''), to: String(form.get('to') ?? '') });
+  }
+
+  /** @param {Partial<Filters>} changes */
+  _change(changes) {
+    this._filters = { ...this._filters, ...changes };
+    const address = new URLSearchParams(FILTERS.filter((name) => this._filters[name]).map((name) => [name, this._filters[name]]));
+    history.replaceState(null, '', `/archive${address.size > 0 ? `?${address}` : ''}`);
+    this._found.load();
+  }
+
+  async _more() {
+    const found = this._found.value;
+    if (!found?.next) return;
+    await this._working('more', async () => {
+      const more = await search(this._filters, found.next);
+      this._found.set({ entries: [...found.entries, ...more.entries], next: more.next });
+    });
+  }
+
+  /** Everything that was found, also what is not shown yet. */
+  async _export() {
+    await this._working('export', async () => {
+      let { entries, next } = await search(this._filters);
+      for (let page = 1; next && page < EXPORT_PAGES; page += 1) {
+        const more = await search(this._filters, next);
+        entries = [...entries, ...more.entries];
+        next = more.next;
+      }
+      const header = ['date', 'patient', 'doctor', 'department', 'reason', 'status', 'note', 'recording', 'duration'].map((name) => t(`archive.column.${name}`));
+      const rows = sorted(entries, this._sorting, KEYS, language()).map((entry) => [
+        formatDateTime(entry.started_at ?? entry.scheduled_at), entry.patient.name, entry.clinician.name, departmentName(entry.department, language()), entry.reason,
+        t(`status.${entry.status}`), t(`note_state.${entry.note_state ?? 'none'}`),
+        entry.recording ? t(`recording_state.${entry.recording.state}`) : t('archive.no_recording'), entry.recording ? formatDuration(entry.recording.duration_ms) : '',
+      ]);
+      download(new Blob([csv(header, rows)], { type: 'text/csv;charset=utf-8' }), `archive-${localDay(new Date())}.csv`);
+      toast(t('archive.exported', { count: rows.length }), { kind: 'good' });
+    });
+  }
+
+  /** @param {'more' | 'export'} what @param {() => Promise<void>} action */
+  async _working(what, action) {
+    this._busy = what;
+    try {
+      await action();
+    } catch (error) {
+      toast(errorText(error), { kind: 'danger' });
+    } finally {
+      this._busy = '';
+    }
+  }
+}
+
+/** @param {Filters} filters @param {string | null} [cursor] @returns {Promise<Found>} */
+async function search(filters, cursor = null) {
+  const { entries, next = null } = await api.get('/archive', { query: { ...filters, cursor } });
+  return { entries, next };
+}
+
+customElements.define('c-archive', CArchive);
