@@ -40,8 +40,11 @@ async function show(place) {
     const element = /** @type {import('./views/element.js').Page} */ (document.createElement(route.tag));
     element.params = place.params;
     element.query = place.query;
+    for (const [property, part] of Object.entries(route.props ?? {})) {
+      /** @type {any} */ (element)[property] = place.params[part] ?? '';
+    }
     replacePage(element, route.shell);
-    element.begin();
+    element.begin?.();
   } catch (error) {
     if (mine !== step) return undefined;
     console.error(error);
@@ -85,7 +88,7 @@ function loadStyle(name) {
     loading = new Promise((resolve) => {
       const link = document.createElement('link');
       link.rel = 'stylesheet';
-      link.href = `/static/styles/${name}`;
+      link.href = new URL(`./styles/${name}`, import.meta.url).href;
       link.addEventListener('load', () => resolve());
       link.addEventListener('error', () => resolve()); // a page without its colours is better than no page
       document.head.append(link);

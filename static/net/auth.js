@@ -43,6 +43,12 @@ export const auth = {
     return consultation;
   },
 
+  /** The link this tab came by, for taking it to another browser; null without one. */
+  get invitationLink() {
+    const secret = rememberedSecret();
+    return secret ? `${location.origin}/join#${secret}` : null;
+  },
+
   /** @param {string} login @param {string} password @returns {Promise<Me>} */
   async signIn(login, password) {
     forgetSecret();

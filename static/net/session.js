@@ -4,7 +4,7 @@ import { io } from 'socket.io-client';
 import { auth } from './auth.js';
 import { Session } from './seat.js';
 
-export { SessionError } from './seat.js';
+export { Session, SessionError } from './seat.js';
 
 export const session = new Session({ token: (options) => auth.token(options), connect: (options) => io(options) });
 

@@ -159,9 +159,14 @@ export class LocalMedia extends Emitter {
     this._apply({ type: 'found', devices });
   }
 
-  /** Stop everything: lights out. */
+  /** Stop everything and listen no more. */
   close() {
     this._media?.removeEventListener?.('devicechange', this._onDeviceChange);
+    this.release();
+  }
+
+  /** Lights out; `open` brings everything back. */
+  release() {
     for (const source of /** @type {Source[]} */ (['microphone', 'camera', 'screen'])) this._drop(source);
     this.emit('changed');
   }

@@ -12,6 +12,7 @@ import './toast.js';
 
 /** @type {import('../theme.js').Theme[]} */
 const THEMES = ['system', 'light', 'dark'];
+const MARK = new URL('../images/icon.svg', import.meta.url).href;
 const THEME_ICONS = { system: 'system', light: 'sun', dark: 'moon' };
 
 /** Around every page: the clinic's name, navigation, language, light or dark, the person, and what the clinic has to say. */
@@ -66,7 +67,7 @@ export class CAppShell extends CElement {
     return html`
       <header class="app-header">
         <a class="app-brand" href=${this.kind === 'full' ? '/' : this.path}>
-          <img src="/static/images/icon.svg" alt="" width="32" height="32"><span class="clip">${meta.clinicName}</span>
+          <img src=${MARK} alt="" width="32" height="32"><span class="clip">${meta.clinicName}</span>
         </a>
         ${items.length > 0
           ? html`<nav class="app-nav" aria-label=${t('core.navigation')}>

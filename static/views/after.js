@@ -1,0 +1,72 @@
+// @ts-check
+import { html, nothing } from 'lit';
+import { formatDay, formatTime, language, t } from '../i18n/i18n.js';
+import { api } from '../net/api.js';
+import { auth } from '../net/auth.js';
+import { meta } from '../net/meta.js';
+import { Page } from './element.js';
+import './icon.js';
+import './skeleton.js';
+
+/** After the visit: that it is over, what happens now, what was recorded, and whom to call. */
+export class CAfter extends Page {
+  static properties = { ...Page.properties, _consultation: { state: true }, _failed: { state: true } };
+
+  constructor() {
+    super();
+    /** @type {any} */
+    this._consultation = null;
+    this._failed = false;
+  }
+
+  get heading() {
+    return t('call.after_title');
+  }
+
+  async connectedCallback() {
+    super.connectedCallback();
+    try {
+      this._consultation = await api.get(`/consultations/${this.params.id}`);
+    } catch {
+      this._failed = true; // the page says the essential without it
+    }
+  }
+
+  render() {
+    const patient = auth.me?.role === 'patient';
+    return html`
+      <div class="page narrow after" data-testid="after">
+        <div class="after-mark"><c-icon class="big" name="check"></c-icon></div>
+        <h1 tabindex="-1">${t('call.after_title')}</h1>
+        <p class="large">${t(patient ? 'call.after_thanks' : 'call.after_thanks_guest')}</p>
+        ${this._summary()}
+        ${patient
+          ? html`<section class="card stack tight"><h2>${t('call.next')}</h2>
+              <ul class="ticks">${['after_note', 'after_questions'].map((key) => html`<li><c-icon name="check"></c-icon><span>${t(`call.${key}`)}</span></li>`)}</ul></section>`
+          : nothing}
+        <div class="notice danger emergency" role="note"><c-icon name="phone"></c-icon><span>${meta.emergency}</span></div>
+        ${patient && !auth.invitedTo ? html`<a class="button primary" href="/home">${t('call.after_home')}</a>` : nothing}
+        <p class="quiet">${t('call.after_close')}</p>
+      </div>
+    `;
+  }
+
+  _summary() {
+    const consultation = this._consultation;
+    if (this._failed) return nothing;
+    if (!consultation) return html`<c-skeleton lines="3"></c-skeleton>`;
+    const { clinician, department, started_at: started, finished_at: finished, recording_state: recording } = consultation;
+    return html`
+      <section class="card">
+        <dl class="facts">
+          <dt>${t('core.role_clinician')}</dt><dd>${clinician.name}</dd>
+          <dt>${t('call.department')}</dt><dd>${language() === 'en' ? department.name_en : department.name_zh}</dd>
+          ${started ? html`<dt>${t('call.date')}</dt><dd>${formatDay(started)} ${formatTime(started)}${finished ? html`–${formatTime(finished)}` : nothing}</dd>` : nothing}
+          <dt>${t('call.recording')}</dt><dd>${recording ? t('call.after_recorded') : t('call.after_not_recorded')}</dd>
+        </dl>
+      </section>
+    `;
+  }
+}
+
+customElements.define('c-after', CAfter);

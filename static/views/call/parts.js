@@ -1,0 +1,50 @@
+// @ts-check
+/** What several views of the call share: streams of single tracks, initials, words for a connection. */
+import { t } from '../../i18n/i18n.js';
+
+/** @type {WeakMap<MediaStreamTrack, MediaStream>} */
+const streams = new WeakMap();
+
+/**
+ * The one stream around a track, for a video or audio element; the same object each time, so that nothing restarts.
+ * @param {MediaStreamTrack | null | undefined} track
+ * @returns {MediaStream | null}
+ */
+export function streamOf(track) {
+  if (!track) return null;
+  let stream = streams.get(track);
+  if (!stream) streams.set(track, (stream = new MediaStream([track])));
+  return stream;
+}
+
+/** What stands in place of a picture: 王 of 王芳, AB of Anna Berg. @param {string} name */
+export function initialsOf(name) {
+  const words = name.trim().split(/\s+/).filter((word) => !/^(dr|mr|mrs|ms|prof)\.?$/i.test(word));
+  if (/^\p{Script=Han}/u.test(name.trim())) return name.trim().slice(0, 1);
+  return words.slice(0, 2).map((word) => word.charAt(0).toUpperCase()).join('');
+}
+
+/** @typedef {'good' | 'fair' | 'weak' | 'unknown'} Line */
+
+/** @param {{ score: number } | undefined} quality @returns {Line} */
+export function lineOf(quality) {
+  if (!quality) return 'unknown';
+  if (quality.score >= 4) return 'good';
+  return quality.score === 3 ? 'fair' : 'weak';
+}
+
+/** @param {Line} line */
+export function lineText(line) {
+  return t(`call.line_${line}`);
+}
+
+/** "Patient", "Doctor", "Guest". @param {string} role */
+export function roleText(role) {
+  return t(`core.role_${role}`);
+}
+
+/** Whether keys belong to a text that is being written. @param {Event} event */
+export function isTyping(event) {
+  const target = event.composedPath()[0];
+  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+}

@@ -1,0 +1,35 @@
+// @ts-check
+import { html, nothing } from 'lit';
+import { formatList, t } from '../../i18n/i18n.js';
+import { agreed, isRecording } from '../../state/room.js';
+import { CElement } from '../element.js';
+
+/** Always in view while recording: that it is on, and who agreed. */
+export class CRecordingBanner extends CElement {
+  static properties = { call: { attribute: false } };
+
+  constructor() {
+    super();
+    /** @type {import('../../state/call-controller.js').CallController | null} */
+    this.call = null;
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    if (this.call) this.keep(this.call.subscribe(() => this.requestUpdate()));
+  }
+
+  render() {
+    if (!this.call || !isRecording(this.call.room)) return nothing;
+    const names = agreed(this.call.room).map((person) => person.name);
+    return html`
+      <div class="recording-banner" role="status" data-testid="recording-banner">
+        <span class="recording-dot" aria-hidden="true"></span>
+        <strong>${t('call.recording')}</strong>
+        <span>${names.length > 0 ? t('call.recording_agreed', { names: formatList(names) }) : t('call.recording_agreed_all')}</span>
+      </div>
+    `;
+  }
+}
+
+customElements.define('c-recording-banner', CRecordingBanner);

@@ -1,0 +1,150 @@
+// @ts-check
+import { html, nothing } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
+import { t } from '../../i18n/i18n.js';
+import { CElement } from '../element.js';
+import '../icon.js';
+import { lineOf, roleText } from './parts.js';
+import './recording-banner.js';
+import './self-view.js';
+import './sound.js';
+import './tile.js';
+
+/** @typedef {import('../../state/call-controller.js').CallController} CallController */
+/** @typedef {import('../../state/room.js').Participant} Participant */
+/** @typedef {{ key: string, person: Participant, source: 'camera' | 'screen' }} Place */
+
+/**
+ * <c-call-stage .call=${call}>: everybody's pictures and voices. One is large (whoever is pinned, else a shared screen,
+ * else the doctor for the patient and the patient for the doctor), the others stand in a strip, oneself in a corner.
+ */
+export class CCallStage extends CElement {
+  static properties = { call: { attribute: false }, _pinned: { state: true } };
+
+  constructor() {
+    super();
+    /** @type {CallController | null} */
+    this.call = null;
+    this._pinned = '';
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    if (this.call) this.keep(this.call.subscribe(() => this.requestUpdate()));
+  }
+
+  render() {
+    const { call } = this;
+    if (!call) return nothing;
+    const places = placesOf(call);
+    const main = places.find((place) => place.key === this._pinned) ?? mainOf(places, call.isDoctor);
+    const strip = places.filter((place) => place !== main);
+    return html`
+      <div class=${strip.length > 0 ? 'stage with-strip' : 'stage'} data-testid="stage" ?data-broken=${isBroken(call)}>
+        <c-recording-banner .call=${call}></c-recording-banner>
+        <div class="stage-main">${main ? repeat([main], (place) => place.key, (place) => this._tile(place, places.length > 1)) : this._alone(call)}</div>
+        ${strip.length > 0
+          ? html`<div class="stage-strip">${repeat(strip, (place) => place.key, (place) => this._tile(place, true))}</div>`
+          : nothing}
+        <c-self-view .call=${call} .corner=${call.isDoctor ? 'bottom-right' : 'top-right'}></c-self-view>
+        ${this._status(call)}
+        <c-call-sound .call=${call}></c-call-sound>
+      </div>
+    `;
+  }
+
+  /** @param {Place} place @param {boolean} pinnable */
+  _tile({ key, person, source }, pinnable) {
+    const call = /** @type {CallController} */ (this.call);
+    const track = call.media.remote(person.id, source);
+    return html`
+      <c-call-tile data-testid="tile" data-participant=${person.id} data-source=${source} .name=${person.name}
+        .about=${source === 'camera' ? roleText(person.role) : ''} .track=${track} .kind=${source} .micOff=${isMuted(person)}
+        .state=${stateOf(call, person, source, track)} .line=${lineOf(call.quality[person.id])} .pinnable=${pinnable}
+        .pinned=${key === this._pinned} @pin=${() => this._pin(key)}></c-call-tile>
+    `;
+  }
+
+  /** @param {CallController} call */
+  _alone(call) {
+    const text = call.isDoctor ? t('call.alone_doctor') : t('call.alone');
+    return html`<div class="stage-empty" data-testid="stage-empty"><c-icon class="big" name="people"></c-icon><p>${text}</p></div>`;
+  }
+
+  /** @param {CallController} call */
+  _status(call) {
+    if (call.local.tracks.screen) {
+      return html`
+        <div class="stage-status" role="status">
+          <c-icon name="screen"></c-icon><span>${t('call.sharing')}</span>
+          <button class="stage-action" type="button" data-testid="stop-sharing" @click=${() => call.stopScreen()}>${t('call.stop_sharing')}</button>
+        </div>
+      `;
+    }
+    if (isBroken(call)) {
+      return html`<div class="stage-status warning" role="status" data-testid="reconnecting">
+        <c-icon name="wifi-off"></c-icon><span>${call.link === 'draining' ? t('call.draining') : t('call.reconnecting')}</span>
+      </div>`;
+    }
+    if (call.soundOnly) {
+      return html`<div class="stage-status" role="status">
+        <c-icon name="speaker"></c-icon><span>${t('call.sound_only_now')}</span>
+        <button class="stage-action" type="button" @click=${() => call.setSoundOnly(false)}>${t('call.pictures_again')}</button>
+      </div>`;
+    }
+    if (lineOf(call.quality[call.you?.participant ?? '']) === 'weak') {
+      return html`<div class="stage-status warning" role="status">
+        <c-icon name="signal-low"></c-icon><span>${t('call.own_line_weak')}</span>
+        <button class="stage-action" type="button" @click=${() => call.setSoundOnly(true)}>${t('call.sound_only')}</button>
+      </div>`;
+    }
+    return nothing;
+  }
+
+  /** @param {string} key */
+  _pin(key) {
+    this._pinned = this._pinned === key ? '' : key;
+  }
+}
+
+/** @param {CallController} call @returns {Place[]} */
+function placesOf(call) {
+  return call.others.flatMap((person) => {
+    /** @type {Place[]} */
+    const places = [{ key: `${person.id}/camera`, person, source: 'camera' }];
+    if (person.tracks.screen) places.unshift({ key: `${person.id}/screen`, person, source: 'screen' });
+    return places;
+  });
+}
+
+/** @param {Place[]} places @param {boolean} isDoctor */
+function mainOf(places, isDoctor) {
+  const wanted = isDoctor ? 'patient' : 'clinician';
+  return places.find((place) => place.source === 'screen')
+    ?? places.find((place) => place.person.role === wanted)
+    ?? places[0];
+}
+
+/** @param {CallController} call */
+function isBroken(call) {
+  return call.link !== 'connected' || call.media.status === 'reconnecting';
+}
+
+/** @param {Participant} person */
+function isMuted(person) {
+  return person.connected && (person.tracks.microphone?.muted ?? true);
+}
+
+/**
+ * @param {CallController} call @param {Participant} person @param {'camera' | 'screen'} source @param {MediaStreamTrack | null} track
+ * @returns {'live' | 'no-picture' | 'waiting' | 'away'}
+ */
+function stateOf(call, person, source, track) {
+  if (!person.connected) return 'away';
+  const sent = person.tracks[source];
+  if (call.soundOnly || (sent?.muted ?? true)) return isBroken(call) && track ? 'live' : 'no-picture';
+  if (!track) return 'no-picture';
+  return call.media.stats.frozen.has(`${person.id}/${source}`) && !isBroken(call) ? 'waiting' : 'live';
+}
+
+customElements.define('c-call-stage', CCallStage);

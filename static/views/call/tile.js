@@ -1,0 +1,121 @@
+// @ts-check
+import { html, nothing } from 'lit';
+import { t } from '../../i18n/i18n.js';
+import { CElement } from '../element.js';
+import '../icon.js';
+import { initialsOf, lineText, streamOf } from './parts.js';
+
+/** Up to this part of a picture may be cut away so that it fills its place. */
+const CUT_AT_MOST = 0.3;
+
+/** One person's picture, or their initials; with their name, what they send, and how their connection is. */
+export class CCallTile extends CElement {
+  static properties = {
+    name: {}, about: {}, track: { attribute: false }, kind: { reflect: true }, mirrored: { type: Boolean },
+    micOff: { type: Boolean }, state: { reflect: true }, line: {}, pinnable: { type: Boolean }, pinned: { type: Boolean },
+    _still: { state: true },
+  };
+
+  constructor() {
+    super();
+    this.name = '';
+    this.about = '';
+    /** @type {MediaStreamTrack | null} */
+    this.track = null;
+    /** @type {'camera' | 'screen'} */
+    this.kind = 'camera';
+    this.mirrored = false;
+    this.micOff = false;
+    /** live; no-picture: camera off or not there yet; waiting: the picture stands still; away: they lost the line.
+     * @type {'live' | 'no-picture' | 'waiting' | 'away'} */
+    this.state = 'live';
+    /** @type {import('./parts.js').Line} */
+    this.line = 'unknown';
+    this.pinnable = false;
+    this.pinned = false;
+    /** The last picture of a track that is gone, shown until there is a new one. @type {HTMLCanvasElement | null} */
+    this._still = null;
+    this._size = new ResizeObserver(() => this._fit());
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    this._size.observe(this);
+    this.keep(() => this._size.disconnect());
+  }
+
+  /** @param {import('lit').PropertyValues} changed */
+  willUpdate(changed) {
+    const before = changed.get('track');
+    if (changed.has('track') && before && before !== this.track && this.state !== 'no-picture') this._still = this._snapshot() ?? this._still;
+    if (this.state === 'no-picture') this._still = null;
+  }
+
+  render() {
+    const shown = this.track && this.state !== 'no-picture';
+    return html`
+      <video class=${this.mirrored ? 'mirrored' : ''} ?hidden=${!shown} .srcObject=${streamOf(this.track)} autoplay playsinline
+        .muted=${true} disablepictureinpicture @resize=${this._fit} @playing=${this._onPlaying} @timeupdate=${this._onPlaying}></video>
+      ${this._still}
+      ${shown || this._still ? nothing : html`<div class="tile-initials" aria-hidden="true"><span>${initialsOf(this.name)}</span></div>`}
+      ${this._words()}
+      <div class="tile-label">
+        ${this.micOff ? html`<c-icon name="microphone-off" .label=${t('call.their_microphone_off')}></c-icon>` : nothing}
+        <span class="clip">${this.kind === 'screen' ? t('call.screen_of', { name: this.name }) : this.name}</span>
+        ${this.about ? html`<span class="tile-about">${this.about}</span>` : nothing}
+        ${this.line === 'weak' || this.line === 'fair'
+          ? html`<span class="tile-line"><c-icon name="signal-low"></c-icon>${lineText(this.line)}</span>`
+          : nothing}
+      </div>
+      ${this.pinnable ? this._pin() : nothing}
+    `;
+  }
+
+  _words() {
+    if (this.state === 'away') return html`<p class="tile-words">${t('call.person_away', { name: this.name })}</p>`;
+    if (this.state === 'waiting') return html`<p class="tile-words">${t('call.picture_waiting')}</p>`;
+    return nothing;
+  }
+
+  _pin() {
+    const label = this.pinned ? t('call.unpin', { name: this.name }) : t('call.pin', { name: this.name });
+    return html`
+      <button class="tile-pin" type="button" aria-pressed=${this.pinned} aria-label=${label} title=${label} @click=${() => this.emit('pin')}>
+        <c-icon name="pin"></c-icon>
+      </button>
+    `;
+  }
+
+  _onPlaying() {
+    if (this.state === 'live' || this.state === 'waiting') this._still = null;
+    this._fit();
+  }
+
+  /** A copy, because the section that brought the picture may bring somebody else's next. @returns {HTMLCanvasElement | null} */
+  _snapshot() {
+    const video = this.querySelector('video');
+    if (!video?.videoWidth) return null;
+    const still = document.createElement('canvas');
+    still.className = video.className;
+    [still.width, still.height] = [video.videoWidth, video.videoHeight];
+    still.getContext('2d')?.drawImage(video, 0, 0);
+    return still;
+  }
+
+  /** Fill the place when little would be cut away; otherwise show the whole picture. Screens are always whole. */
+  _fit() {
+    const video = this.querySelector('video');
+    if (!video || !video.videoWidth || !this.clientHeight) return;
+    const picture = video.videoWidth / video.videoHeight;
+    const place = this.clientWidth / this.clientHeight;
+    const cut = 1 - Math.min(picture / place, place / picture);
+    video.classList.toggle('whole', this.kind === 'screen' || cut > CUT_AT_MOST);
+  }
+
+  updated() {
+    const video = this.querySelector('video');
+    if (video?.srcObject && video.paused) video.play().catch(() => {});
+  }
+}
+
+customElements.define('c-call-tile', CCallTile);
