@@ -58,19 +58,17 @@ class AttachmentService:
             file = await self._announce(principal, consultation)
             content: BlobFile | None = None
             try:
-                content = await self._blobs.create(consultation, file.blob)
+                with _storing():
+                    content = await self._blobs.create(consultation, file.blob)
                 content_type, size_bytes = await _copied(chunks, content)
                 file = replace(
                     file,
                     name=safe_name(name, content_type),
                     content_type=content_type,
                     size_bytes=size_bytes,
-                    sha256=await content.close(),
+                    sha256=await _closed(content),
                 )
                 await self._complete(principal, file)
-            except OSError as error:
-                await self._abandon(file, content)
-                raise StorageFailed from error
             except BaseException:
                 await self._abandon(file, content)
                 raise
@@ -153,9 +151,12 @@ class AttachmentService:
             await _noted(work, principal, Action.ATTACHMENT_ADD, file)
 
     async def _abandon(self, file: StoredFile, content: BlobFile | None) -> None:
-        if content is not None:
-            await content.discard()
-        await self._blobs.delete(file.blob)
+        try:
+            if content is not None:
+                await content.discard()
+            await self._blobs.delete(file.blob)
+        except OSError:
+            return  # it stays pending: the sweep of the next start tries again
         async with self._store.write() as work:
             await work.attachments.remove(file.id)
 
@@ -188,8 +189,23 @@ async def _copied(chunks: AsyncIterator[bytes], content: BlobFile) -> tuple[str,
         if size_bytes > FILE_LIMIT_BYTES:
             raise TooLarge
         judge.feed(chunk)
-        await content.write(chunk)
+        with _storing():
+            await content.write(chunk)
     return judge.verdict(), size_bytes
+
+
+async def _closed(content: BlobFile) -> str:
+    with _storing():
+        return await content.close()
+
+
+@contextmanager
+def _storing() -> Iterator[None]:
+    """Tell apart a disk that fails from a sender who is gone: both are an OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailed from error
 
 
 def _require_room(files: int, size_bytes: int) -> None:
