@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from care.recording import Segment
@@ -10,6 +10,8 @@ from rooms.events import RecordingStarted, RecordingStopped, RoomEvent, VisitFin
 
 EMPTY_LIMIT: Final = timedelta(seconds=30)
 """A longer time in which nobody was recorded (nobody was there, the server was down) is left out as well."""
+
+_NO_END: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,10 @@ class Spans:
 
 
 def _covered(segments: Iterable[Segment]) -> list[tuple[datetime, datetime]]:
-    """Return when anything was recorded, as times more than `EMPTY_LIMIT` apart."""
+    """Return when anything was recorded, as times more than `EMPTY_LIMIT` apart. An open segment has no end yet."""
     joined: list[tuple[datetime, datetime]] = []
     for segment in sorted(segments, key=lambda segment: segment.started_at):
-        ends = segment.started_at + timedelta(milliseconds=segment.duration_ms)
+        ends = segment.started_at + timedelta(milliseconds=segment.duration_ms) if segment.closed else _NO_END
         if joined and segment.started_at - joined[-1][1] <= EMPTY_LIMIT:
             joined[-1] = (joined[-1][0], max(joined[-1][1], ends))
         else:

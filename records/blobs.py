@@ -57,6 +57,11 @@ class BlobStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    @property
+    def root(self) -> Path:
+        """The directory, for another process that works for us."""
+        return self._root
+
     def create(self, blob_id: str, key: BlobKey) -> "BlobWriter":
         """Begin a blob that is written from front to back. FileExistsError when there is one of that id."""
         return BlobWriter(self._create(blob_id), blob_id, key)

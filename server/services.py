@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a ro
     from care.chart import ChartService
     from care.consultations import ConsultationService
     from care.directory import Directory
+    from care.recordings import RecordingService
     from config.settings import Settings
     from demonstration.clinic import Demonstration
     from identity.service import SignInService
@@ -22,8 +23,10 @@ if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a ro
     from media.recorder import Recorder
     from records.blobs import BlobStore
     from records.event_log import SqlEventLog
+    from records.recordings import RecordedMedia
     from records.unit_of_work import SqlStore
     from rooms.service import RoomService
+    from server.composition import Composition
     from signaling import Gateway
 
 
@@ -42,14 +45,18 @@ class Services:
     store: SqlStore
     event_log: SqlEventLog
     blobs: BlobStore
+    recorded_media: RecordedMedia
     # what is live
     media: UdpMediaPlane
     recorder: Recorder
     rooms: RoomService
     gateway: Gateway
+    # what happens afterwards
+    composition: Composition
     # what the clinic does
     directory: Directory
     consultations: ConsultationService
     attachments: AttachmentService
     chart: ChartService
     archive: ArchiveService
+    recordings: RecordingService

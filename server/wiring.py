@@ -13,6 +13,7 @@ from care.attachments import AttachmentService
 from care.chart import ChartService
 from care.consultations import ConsultationService
 from care.directory import Directory
+from care.recordings import RecordingService
 from config.settings import Settings
 from demonstration import clinic
 from demonstration.clinic import Demonstration
@@ -27,10 +28,12 @@ from records.blobs import BlobStore
 from records.engine import Database
 from records.event_log import SqlEventLog
 from records.migrations import NewerDatabase, migrate
-from records.sealing import KeyRing, Sealer
+from records.recordings import RecordedMedia
+from records.sealing import KeyRing, KeyRingUnusable, Sealer
 from records.segments import SegmentSink
 from records.unit_of_work import SqlStore
 from rooms.service import RoomService
+from server.composition import Composition
 from server.metrics import CountedPublisher, Metrics
 from server.refusal import Refused
 from server.services import Services
@@ -52,6 +55,14 @@ def token_keys(settings: Settings) -> Path:
     return settings.data.path / "keys" / "tokens.json"
 
 
+def open_key_ring(path: Path) -> KeyRing:
+    """Read the secrets at `path`, or make them where there are none."""
+    try:
+        return KeyRing.load_or_create(path)
+    except KeyRingUnusable as error:
+        raise Refused(str(error)) from error
+
+
 async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:
     """Open the database, brought to the shape that this version needs; `stack` closes it."""
     settings.data.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -70,10 +81,10 @@ async def open_services(
 ) -> Services:
     """Open the node's parts in order; `stack` closes them in reverse. `app` gets the socket's path."""
     database = await open_database(settings, stack)
-    sealer = Sealer(database, KeyRing.load_or_create(record_keys(settings)))
+    sealer = Sealer(database, open_key_ring(record_keys(settings)))
     store = SqlStore(database, sealer, now)
     event_log = SqlEventLog(database, sealer)
-    issuer = TokenIssuer(KeyRing.load_or_create(token_keys(settings)), now)
+    issuer = TokenIssuer(open_key_ring(token_keys(settings)), now)
     sign_in = SignInService(store, issuer, demonstration=settings.demonstration.enabled)
     stack.callback(sign_in.close)
     demonstration = await _demonstration(settings, store, event_log)
@@ -83,7 +94,13 @@ async def open_services(
     attachments = AttachmentService(store, SqlAttachmentBlobs(database, sealer, blobs), event_log)
     await attachments.sweep()
 
-    recorder = Recorder(SegmentSink(database, sealer, blobs))
+    segments = SegmentSink(database, sealer, blobs)
+    recorded_media = RecordedMedia(database, sealer, blobs)
+    composition = Composition(store=store, log=event_log, blobs=blobs, media=recorded_media, segments=segments)
+    await composition.start()
+    stack.push_async_callback(composition.close)
+
+    recorder = Recorder(segments)
     stack.push_async_callback(recorder.shut_down)
     media = UdpMediaPlane(
         now=now,
@@ -101,6 +118,7 @@ async def open_services(
         log=event_log,
         media=media,
         now=now,
+        on_finished=composition.finished,
         seat_limit=settings.limits.seats,
         idle=timedelta(seconds=settings.limits.room_idle_s),
     )
@@ -137,15 +155,18 @@ async def open_services(
         store=store,
         event_log=event_log,
         blobs=blobs,
+        recorded_media=recorded_media,
         media=media,
         recorder=recorder,
         rooms=rooms,
         gateway=gateway,
+        composition=composition,
         directory=Directory(store, lambda password, login: sign_in.hash_new_password(password, login=login)),
         consultations=consultations,
         attachments=attachments,
         chart=ChartService(store),
         archive=ArchiveService(store, event_log),
+        recordings=RecordingService(store),
     )
 
 

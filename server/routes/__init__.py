@@ -14,6 +14,7 @@ _MODULES: Final = (
     "patients",
     "notes",
     "archive",
+    "recordings",
     "people",
     "audit",
     "health",

@@ -31,7 +31,7 @@ def events(*facts: tuple[float, Fact]) -> list[RoomEvent]:
     return [RoomEvent(seq, after(at), fact) for seq, (at, fact) in enumerate(facts, start=1)]
 
 
-def segment(begins: float, seconds: float) -> Segment:
+def segment(begins: float, seconds: float, *, closed: bool = True) -> Segment:
     return Segment(
         recording=RECORDING,
         participant=DOCTOR,
@@ -45,7 +45,7 @@ def segment(begins: float, seconds: float) -> Segment:
         size_bytes=1,
         sha256="",
         blob="",
-        closed=True,
+        closed=closed,
     )
 
 
@@ -88,6 +88,11 @@ def test_a_long_time_in_which_nobody_was_recorded_is_left_out() -> None:
 
 def test_what_was_recorded_outside_of_the_spans_does_not_count() -> None:
     assert Spans.of(events((0, START), (10, STOP)), [segment(20, 60)]).spans == ()
+
+
+def test_what_is_being_recorded_now_is_not_left_out() -> None:
+    spans = Spans.of(events((0, START)), [segment(1, 60), segment(61, 0, closed=False)])
+    assert [(span.started_at, span.stopped_at) for span in spans.spans] == [(after(0), None)]
 
 
 @given(st.lists(st.integers(1, 5000), min_size=2, max_size=20), st.integers(0, 100_000))

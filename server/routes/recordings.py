@@ -1,0 +1,121 @@
+"""A visit's recording: playing and downloading the composed file, and having it composed again."""
+
+import asyncio
+import re
+from typing import Final
+
+from aiohttp import web
+
+from identity.principal import Role
+from kernel.errors import Conflict, NotFound, SignInRequired
+from kernel.ids import ConsultationId
+from records.blobs import BlobReader
+from server.downloads import disposition
+from server.endpoint import Call, Input, Routes
+from server.routes.archive import ArchivedView
+from server.viewing import viewer
+
+routes = Routes()
+
+_READ_BYTES: Final = 256 * 1024
+_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_HEADERS: Final = {
+    "Accept-Ranges": "bytes",
+    "Cache-Control": "private, no-store",
+    "Content-Security-Policy": "sandbox; default-src 'none'; media-src 'self'; frame-ancestors 'none'",
+}
+
+
+class MediaQuery(Input):
+    """`download=1` has the browser save the file instead of playing it."""
+
+    download: bool = False
+
+
+@routes.endpoint(
+    "GET",
+    "/api/v1/archive/{consultation}/media",
+    summary="Play or download the recording, by parts if wanted (Range); with an access token or while viewing",
+    tag="archive",
+    roles=None,
+    query=MediaQuery,
+    errors=[NotFound, SignInRequired],
+    response_type="video/webm",
+)
+async def play_recording(call: Call[MediaQuery, None]) -> web.StreamResponse:
+    consultation = ConsultationId(call.path["consultation"])
+    wanted = call.request.headers.get("Range", "")
+    is_noted = call.visitor is None and not call.query.download  # a player comes back for every part
+    part = "" if is_noted else f"media.webm {wanted}".strip()[:100]
+    recording = await call.services.recordings.watch(viewer(call, consultation), consultation, part=part)
+    etag = f'"{recording.sha256}"'
+    headers = {**_HEADERS, "ETag": etag}
+    if call.query.download:
+        headers["Content-Disposition"] = disposition(f"consultation-{consultation}.webm")
+    if call.request.headers.get("If-Range", etag) != etag:
+        wanted = ""
+    reader = await call.services.recorded_media.open(recording)
+    try:
+        return await _send(call.request, reader, wanted, headers)
+    finally:
+        await asyncio.to_thread(reader.close)
+
+
+@routes.endpoint(
+    "POST",
+    "/api/v1/archive/{consultation}/compose",
+    summary="Compose a recording again whose composition failed",
+    tag="archive",
+    roles={Role.CUSTODIAN, Role.CLINICIAN},
+    response=ArchivedView,
+    errors=[NotFound, Conflict],
+    status=202,
+)
+async def compose_again(call: Call[None, None]) -> ArchivedView:
+    consultation = ConsultationId(call.path["consultation"])
+    recording = await call.services.recordings.compose_again(call.principal, consultation)
+    call.services.composition.take_up(consultation)
+    return ArchivedView.of(recording)
+
+
+class PartAbsent(Exception):
+    """A Range header asks for bytes that are not there."""
+
+
+def part_of(wanted: str, size: int) -> tuple[int, int] | None:
+    """Return first byte and end (exclusive) that a Range header asks of `size` bytes (RFC 9110, 14.2).
+
+    None where it asks for several parts or makes no sense: then everything is the answer. Raises `PartAbsent`.
+    """
+    match = _RANGE.fullmatch(wanted.strip())
+    if match is None or match.groups() == ("", ""):
+        return None
+    first, last = match.groups()
+    if first and last and int(last) < int(first):
+        return None
+    begins = int(first) if first else max(0, size - int(last))
+    if begins >= size:
+        raise PartAbsent
+    return begins, min(size, int(last) + 1) if first and last else size
+
+
+async def _send(request: web.Request, reader: BlobReader, wanted: str, headers: dict[str, str]) -> web.StreamResponse:
+    """Answer with the wanted part, a bounded piece at a time; a thread reads and decrypts."""
+    try:
+        part = part_of(wanted, reader.size)
+    except PartAbsent:
+        return web.Response(status=416, headers={**headers, "Content-Range": f"bytes */{reader.size}"})
+    first, end = part or (0, reader.size)
+    response = web.StreamResponse(status=206 if part else 200, headers=headers)
+    response.content_type = "video/webm"
+    response.content_length = end - first
+    if part:
+        response.headers["Content-Range"] = f"bytes {first}-{end - 1}/{reader.size}"
+    await response.prepare(request)
+    reader.seek(first)
+    while first < end:
+        piece = await asyncio.to_thread(reader.read, min(_READ_BYTES, end - first))
+        first += len(piece)
+        await response.write(piece)
+    await response.write_eof()
+    return response
