@@ -253,11 +253,12 @@ async def _stun_answer(host: str, port: int) -> None:
     family, kind, _, _, address = infos[0]
     with socket.socket(family, kind) as probe:
         probe.setblocking(False)
+        probe.connect(address)
         while True:
-            await loop.sock_sendto(probe, request, address)
+            await loop.sock_sendall(probe, request)
             try:
                 async with asyncio.timeout(0.5):
-                    answer, _ = await loop.sock_recvfrom(probe, 1500)
+                    answer = await loop.sock_recv(probe, 1500)
             except TimeoutError:
                 continue  # lost on the way, perhaps: the caller's limit ends this
             if answer[8:20] == transaction:

@@ -15,10 +15,10 @@ from identity.tokens import TokenIssuer
 from kernel.clock import utc_now
 from kernel.errors import AppError, Conflict
 from kernel.ids import PatientId, UserId, new_id
-from records.sealing import KeyRing, KeyRingUnusable, Sealer
+from records.sealing import KeyRing, Sealer
 from records.unit_of_work import SqlStore
 from server.refusal import Refused
-from server.wiring import open_database, record_keys, token_keys
+from server.wiring import open_database, open_key_ring, record_keys, token_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ async def rotate_record_keys(settings: Settings) -> int:
 async def rotate_token_keys(settings: Settings) -> int:
     """Sign new access tokens with a fresh secret; those signed before stay good until they expire."""
     async with _records(settings) as records:
-        ring = KeyRing.load_or_create(token_keys(settings))
+        ring = open_key_ring(token_keys(settings))
         active = ring.rotate()
         for old in ring.ids[:-2]:
             ring.forget(old)
@@ -111,11 +111,8 @@ async def _records(settings: Settings) -> AsyncIterator[_Records]:
     """Open the database and the keys, without serving anybody."""
     async with AsyncExitStack() as stack:
         database = await open_database(settings, stack)
-        try:
-            ring = KeyRing.load_or_create(record_keys(settings))
-            tokens = KeyRing.load_or_create(token_keys(settings))
-        except KeyRingUnusable as error:
-            raise Refused(str(error)) from error
+        ring = open_key_ring(record_keys(settings))
+        tokens = open_key_ring(token_keys(settings))
         sealer = Sealer(database, ring)
         store = SqlStore(database, sealer, utc_now)
         sign_in = SignInService(store, TokenIssuer(tokens, utc_now))

@@ -124,6 +124,7 @@ async def add_safe_headers(request: web.Request, response: web.StreamResponse) -
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Content-Security-Policy", _API_POLICY)
+    response.headers["Server"] = "Consilium"  # and not which libraries of which version
     if request_id := request.get(REQUEST_ID):
         response.headers["X-Request-Id"] = request_id
     if request.get(ORIGIN, "").startswith("https:"):

@@ -104,7 +104,7 @@ class Pages:
     def _read(self, path: str) -> StaticFile | None:
         file = self._root / path
         kind = _TYPES.get(file.suffix)
-        if kind is None or "\0" in path or any(part.startswith(".") for part in path.split("/")):
+        if kind is None or "\0" in path or any(part.startswith(".") or not part for part in path.split("/")):
             return None
         try:
             resolved = file.resolve(strict=True)

@@ -1,0 +1,174 @@
+"""Whatever is sent, the answer is a problem with a stable code, and the server goes on."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from server.routes import endpoints
+from tests.server_process import RunningClinic, clinic_settings, running_clinic
+
+CREDENTIALS = {"login": "dr.garcia", "password": "consilium-demo"}
+
+
+async def assert_problem(response: aiohttp.ClientResponse, status: int, code: str) -> dict[str, object]:
+    raw = await response.text()
+    assert response.status == status, raw
+    assert response.content_type == "application/problem+json", raw
+    problem = json.loads(raw)
+    assert problem["code"] == code
+    assert problem["status"] == status
+    assert problem["request_id"] == response.headers["X-Request-Id"]
+    assert "Traceback" not in raw
+    assert isinstance(problem, dict)
+    return problem
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "invalid"),
+        (b"{", "invalid"),
+        (b'{"login": "a", "password": NaN}', "invalid"),
+        (b'{"login": "a", "password": Infinity}', "invalid"),
+        (b'{"login": "\\ud800", "password": "b"}', "invalid"),
+        (b'{"login": "\xff\xfe", "password": "b"}', "invalid"),
+        (b'{"login": 1, "password": "b"}', "invalid"),
+        (b'{"login": "a", "password": "b", "role": "administrator"}', "invalid"),
+        (b'{"login": "a"}', "invalid"),
+        (b'{"login": ' + b"[" * 50_000, "invalid"),
+        (b'{"login": "' + b"a" * 1000 + b'", "password": "b"}', "invalid"),
+    ],
+)
+async def test_malformed_json_is_refused(clinic: RunningClinic, body: bytes, code: str) -> None:
+    async with clinic.stranger().response(
+        "POST", "/session", data=body, headers={"Content-Type": "application/json"}
+    ) as response:
+        await assert_problem(response, 400, code)
+
+
+async def test_the_wrong_field_is_named(clinic: RunningClinic) -> None:
+    async with clinic.stranger().response("POST", "/session", {"login": "a", "password": 5}) as response:
+        problem = await assert_problem(response, 400, "invalid")
+    assert "`password`" in str(problem["detail"])
+
+
+async def test_what_does_not_call_itself_json_is_refused(clinic: RunningClinic) -> None:
+    for content_type in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
+        async with clinic.stranger().response(
+            "POST", "/session", data=json.dumps(CREDENTIALS).encode(), headers={"Content-Type": content_type}
+        ) as response:
+            await assert_problem(response, 415, "unsupported_media_type")
+
+
+async def test_a_body_beyond_the_limit_is_refused_whether_announced_or_not(clinic: RunningClinic) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b" " * 4096
+
+    for data in (b" " * 100_000, endless()):
+        async with clinic.stranger().http.post(
+            f"{clinic.url}/api/v1/session", data=data, headers={"Content-Type": "application/json"}
+        ) as response:
+            await assert_problem(response, 413, "too_large")
+
+
+async def test_unknown_and_repeated_query_parameters_are_refused(clinic: RunningClinic) -> None:
+    admin = await clinic.sign_in("admin")
+    for query in ("?cursor=1&surprise=1", "?limit=1&limit=2", "?limit=many", "?limit=0", "?limit=100000", "?cursor=-1"):
+        async with admin.response("GET", f"/audit{query}") as response:
+            await assert_problem(response, 400, "invalid")
+
+
+@pytest.mark.parametrize(
+    "path", ["/nope", "/consultations/../../etc/passwd", "/%00", "/consultations/%2e%2e", "/session/x"]
+)
+async def test_an_unknown_path_is_a_problem_too(clinic: RunningClinic, path: str) -> None:
+    async with clinic.stranger().response("GET", path) as response:
+        assert response.status in {401, 404}
+        assert response.content_type == "application/problem+json"
+
+
+async def test_an_unknown_method_is_a_problem_too(clinic: RunningClinic) -> None:
+    async with clinic.stranger().response("PUT", "/session") as response:
+        assert response.status in {404, 405}
+        assert response.content_type == "application/problem+json"
+
+
+async def test_nobody_gets_anything_without_signing_in(clinic: RunningClinic) -> None:
+    stranger = clinic.stranger()
+    for endpoint in endpoints():
+        if endpoint.roles is None:
+            continue
+        path = endpoint.path.removeprefix("/api/v1").replace("{", "").replace("}", "")
+        async with stranger.response(endpoint.method, path, {} if endpoint.body else None) as response:
+            await assert_problem(response, 401, "sign_in_required")
+
+
+async def test_the_wrong_role_sees_what_it_would_see_of_nothing(clinic: RunningClinic) -> None:
+    for login in ("patient", "custodian", "dr.lin"):
+        browser = await clinic.sign_in(login)
+        for endpoint in endpoints():
+            if endpoint.roles is None or browser.me["role"] in endpoint.roles:
+                continue
+            path = endpoint.path.removeprefix("/api/v1").replace("{", "").replace("}", "")
+            async with browser.response(endpoint.method, path, {} if endpoint.body else None) as response:
+                await assert_problem(response, 404, "not_found")
+
+
+async def test_ids_of_every_shape_are_simply_not_found(clinic: RunningClinic) -> None:
+    doctor = await clinic.sign_in("dr.garcia")
+    for name in ("con_", "con_" + "a" * 26, "x" * 4000, "'; drop table members; --", "%F0%9F%92%89", "con_\u0000"):
+        async with doctor.response("GET", f"/consultations/{name}") as response:
+            await assert_problem(response, 404, "not_found")
+
+
+async def test_a_stalled_body_is_cut_off(tmp_path: Path) -> None:
+    settings = clinic_settings(tmp_path / "data", limits={"body_wait_s": 1})
+    async with running_clinic(tmp_path / "data", settings=settings) as clinic:
+        host, port = clinic.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(
+            b"POST /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"
+        )
+        async with asyncio.timeout(5):
+            answer = await reader.readuntil(b"\r\n")
+        writer.close()
+        await writer.wait_closed()
+    assert b"408" in answer
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
+        b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"NONSENSE\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_refused_and_disturbs_nobody(clinic: RunningClinic, raw: bytes) -> None:
+    host, port = clinic.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(raw)
+    async with asyncio.timeout(5):
+        answer = await reader.readuntil(b"\r\n")
+    writer.close()
+    await writer.wait_closed()
+    assert answer.startswith(b"HTTP/1.")
+    assert b" 400 " in answer
+    assert (await clinic.stranger().get("/meta"))[0] == 200
+
+
+async def test_every_answer_carries_the_safe_headers(clinic: RunningClinic) -> None:
+    http = clinic.stranger().http
+    for path in ("/", "/api/v1/meta", "/api/v1/nope", "/static/app.js", "/static/absent.js", "/healthz", "/socket.io/"):
+        async with http.get(clinic.url + path) as response:
+            assert response.headers["X-Content-Type-Options"] == "nosniff", path
+            assert response.headers["Referrer-Policy"] == "no-referrer"
+            assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+            assert "aiohttp" not in response.headers.get("Server", "")
