@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from argon2 import PasswordHasher
 
 from care.consultation import Status
 from care.consultations import LINK_LIFETIME, ConsultationService
@@ -185,8 +186,6 @@ async def test_secrets_are_not_in_the_files(records: SmallClinic, sign_in: SignI
 
 
 async def test_a_weaker_hash_is_replaced_when_its_owner_signs_in(records: SmallClinic, sign_in: SignInService) -> None:
-    from argon2 import PasswordHasher
-
     weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
     async with records.store.write() as work:
         await work.sessions.set_password(HAN.id, weak, at=work.at)

@@ -1,0 +1,77 @@
+"""The database's shape: the steps together make what the tables say, and cost nothing when they are done."""
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+import records.migrations
+from records.migrations import HEAD, NewerDatabase, current, migrate
+from records.tables import metadata
+
+
+def url(directory: Path) -> str:
+    return f"sqlite:///{directory / 'consilium.db'}"
+
+
+def shape(path: Path) -> dict[str, str]:
+    """Every table and index as the database itself describes it."""
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    connection.close()
+    return {name: " ".join(sql.split()) for name, sql in rows if name != "schema_version"}
+
+
+def test_the_steps_make_exactly_the_tables(tmp_path: Path) -> None:
+    migrate(url(tmp_path))
+    engine = create_engine(f"sqlite:///{tmp_path / 'direct.db'}")
+    metadata.create_all(engine)
+    engine.dispose()
+    assert shape(tmp_path / "consilium.db") == shape(tmp_path / "direct.db")
+    engine = create_engine(url(tmp_path))
+    with engine.connect() as connection:
+        options = {"version_table": "schema_version"}
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
+    engine.dispose()
+
+
+def test_the_newest_step_is_the_one_named() -> None:
+    script = ScriptDirectory(str(Path(records.migrations.__file__).parent))
+    assert script.get_heads() == [HEAD]
+
+
+def test_a_second_start_finds_it_done_at_once(tmp_path: Path) -> None:
+    assert current(url(tmp_path)) is None
+    assert migrate(url(tmp_path)) is True
+    assert current(url(tmp_path)) == HEAD
+    began = perf_counter()
+    assert migrate(url(tmp_path)) is False
+    assert perf_counter() - began < 0.25
+
+
+def test_looking_makes_no_file(tmp_path: Path) -> None:
+    assert current(url(tmp_path)) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_processes_that_start_together_agree(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        changed = list(threads.map(lambda _: migrate(url(tmp_path)), range(4)))
+    assert sorted(changed) == [False, False, False, True]
+
+
+def test_a_database_from_the_future_is_left_alone(tmp_path: Path) -> None:
+    migrate(url(tmp_path))
+    connection = sqlite3.connect(tmp_path / "consilium.db")
+    connection.execute("UPDATE schema_version SET version_num = '9999'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(NewerDatabase):
+        migrate(url(tmp_path))
+    assert current(url(tmp_path)) == "9999"
