@@ -61,8 +61,8 @@ _AUDIO_LEVEL_WORD: Final = (AUDIO_LEVEL << 4) << 24
 class Forwarder:
     """`PacketPath` in Python. `receive` takes what lies in `buffer`; `flush` ends a wake-up; `tick` every 50 ms.
 
-    `send(octets, address)`, to be set before anything comes, may raise OSError: that costs one packet. `epoch_ns` added to the packet clock gives
-    nanoseconds since 1970, for the recorder.
+    `send(octets, address)` is to be set before anything comes; an OSError of it costs one packet. `epoch_ns` added to
+    the packet clock gives nanoseconds since 1970, for the recorder.
     """
 
     send: Callable[[Any, Address], object]

@@ -7,7 +7,7 @@ what is wanted meanwhile goes into the next.
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -85,16 +85,20 @@ class ReceiveSection:
 
 
 class Negotiation:
-    """One browser's sections. Ask `offer` whenever something is wanted, hand every answer to `answer`."""
+    """One browser's sections. Ask `offer` whenever something is wanted, hand every answer to `answer`.
 
-    def __init__(self, site: Site, credentials: Credentials) -> None:
+    `draw(bits)` gives random numbers.
+    """
+
+    def __init__(self, site: Site, credentials: Credentials, *, draw: Callable[[int], int] = secrets.randbits) -> None:
         self.credentials = credentials
         self.fingerprint: str | None = None  # the browser's, once it has answered
         self.publish = [PublishSection(str(index), source) for index, source in enumerate(PUBLISHED)]
         self.receive: list[ReceiveSection] = []
         self.generation = 0
         self._site = site
-        self._session = secrets.randbits(62)
+        self._draw = draw
+        self._session = draw(62)
         self._pending: int | None = None  # the generation that is out
         self._changed = True  # something is to be offered
         self._wanted: frozenset[TrackRef] = frozenset()
@@ -169,9 +173,14 @@ class Negotiation:
             resting[0].track = track
             resting[0].ssrc, resting[0].rtx_ssrc = self._new_ssrc(), self._new_ssrc()
 
+    def _first_mid(self) -> str:
+        """The section that carries the transport of all (RFC 9143): the first that was not refused."""
+        sections: list[PublishSection | ReceiveSection] = [*self.publish, *self.receive]
+        return next((section.mid for section in sections if not section.refused), "")
+
     def _new_ssrc(self) -> int:
         taken = {ssrc for section in self.receive for ssrc in (section.ssrc, section.rtx_ssrc)}
-        while (ssrc := secrets.randbits(32)) in taken or ssrc < 256:
+        while (ssrc := self._draw(32)) in taken or ssrc < 256:
             pass
         return ssrc
 
@@ -252,7 +261,7 @@ class Negotiation:
             "a=rtcp-mux",
             "a=rtcp-rsize",
         ]
-        if section is self.publish[0]:
+        if section.mid == self._first_mid():
             for rank, address in enumerate(self._site.addresses):
                 priority = 126 << 24 | (65535 - rank) << 8 | 255  # RFC 8445, 5.1.2.1: host, in the order configured
                 lines.append(f"a=candidate:{rank + 1} 1 udp {priority} {address} {self._site.port} typ host")

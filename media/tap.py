@@ -17,10 +17,10 @@ class TrackTap(Protocol):
     def on_rtp(self, extended_seq: int, timestamp: int, marker: bool, payload: bytes, arrival_ns: int) -> None:
         """Take one packet, each `extended_seq` at most once, as they arrived: late and recovered ones out of order.
 
-        `extended_seq` is the publisher's sequence number extended by its wraps (RFC 3550, A.1), from 65536 upwards;
-        it only grows along the track, also when the publisher starts over with another SSRC, and then jumps by more
-        than 32768. `timestamp` is the publisher's own, 32 bits: 48000 Hz for Opus, 90000 Hz for VP8. `payload` is free
-        of padding, may be empty (the publisher was probing) and may be kept: nobody changes it.
+        `extended_seq` is the publisher's sequence number extended by its wraps (RFC 3550, A.1), from 65536 upwards. A
+        publisher who starts over with a new connection gets a new tap. `timestamp` is the publisher's own, 32 bits:
+        48000 Hz for Opus, 90000 Hz for VP8. `payload` is free of padding, may be empty (the publisher was probing) and
+        may be kept: nobody changes it.
         """
 
     def on_sender_report(self, ntp: int, rtp_timestamp: int, arrival_ns: int) -> None:

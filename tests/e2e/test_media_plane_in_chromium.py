@@ -1,7 +1,6 @@
-"""The media plane alone with real browsers: two pages of Chromium, our offers, their answers, decoded frames and sound."""
+"""The media plane alone with two pages of Chromium: our offers, their answers, decoded frames and sound."""
 
 import asyncio
-import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -212,4 +211,3 @@ async def test_two_browsers_see_and_hear_each_other_and_a_screen_shared_later() 
         await asyncio.sleep(2)
         assert seats.qualities[ANNE].score >= 4
         assert seats.qualities[ANNE].round_trip_ms is not None
-        print(json.dumps(plane.stats()), seats.qualities)
