@@ -16,11 +16,11 @@ export const routes = [
   },
   {
     path: '/visit/:id', tag: 'c-doctor-visit', load: () => import('./views/doctor-visit.js'),
-    texts: ['call', 'doctor'], roles: ['clinician'], shell: 'none', styles: ['call.css', 'doctor.css'],
+    texts: ['call', 'doctor'], roles: ['clinician'], shell: 'none', styles: ['call.css', 'doctor.css', 'doctor-visit.css'],
   },
   {
     path: '/visit/:id', tag: 'c-visit', load: () => import('./views/visit.js'),
-    texts: ['call'], roles: VISITORS, shell: 'none', styles: ['call.css'],
+    texts: ['call'], roles: VISITORS, shell: 'plain', styles: ['call.css'],
   },
   {
     path: '/after/:id', tag: 'c-after', load: () => import('./views/after.js'),

@@ -197,7 +197,7 @@ export class CArchiveRecord extends Page {
         <h2 id="download-title">${t('record_page.download')}</h2>
         ${record.recording?.state === 'ready' ? item(`${base}/media?download=1`, 'record_page.download_media', 'download-media') : nothing}
         ${item(`${base}/transcript.json`, 'record_page.download_json', 'download-json')}
-        ${item(`${base}/transcript.html`, 'record_page.download_html', 'download-html')}
+        ${item(`${base}/transcript.html?zone=${encodeURIComponent(Intl.DateTimeFormat().resolvedOptions().timeZone)}`, 'record_page.download_html', 'download-html')}
         <p class="small quiet">${t('record_page.logged', { reason: this._viewing?.reason ?? '' })} · ${t('record_page.expires', { time: formatTime(this._viewing?.until ?? 0) })}</p>
       </section>
     `;

@@ -258,9 +258,12 @@ export class CArchive extends Page {
   }
 }
 
-/** @param {Filters} filters @param {string | null} [cursor] @returns {Promise<Found>} */
-async function search(filters, cursor = null) {
-  const { entries, next = null } = await api.get('/archive', { query: { ...filters, cursor } });
+/** Days are the reader's own; the server is asked for instants. @param {Filters} filters @param {string | null} [cursor] @returns {Promise<Found>} */
+async function search({ from, to, ...rest }, cursor = null) {
+  const begin = from ? new Date(`${from}T00:00`) : null;
+  const end = to ? new Date(`${to}T00:00`) : null;
+  end?.setDate(end.getDate() + 1);
+  const { entries, next = null } = await api.get('/archive', { query: { ...rest, from: begin?.toISOString(), to: end?.toISOString(), cursor } });
   return { entries, next };
 }
 

@@ -1,10 +1,9 @@
 // @ts-check
 import { html, nothing } from 'lit';
-import { errorText, formatDate, language, t } from '../i18n/i18n.js';
+import { formatDate, language, t } from '../i18n/i18n.js';
 import { api } from '../net/api.js';
 import { byTime, departmentName } from '../state/clinic.js';
 import { chartsOf } from '../state/measurements.js';
-import { confirmDialog } from './dialog.js';
 import { CElement } from './element.js';
 import { Resource } from './resource.js';
 import './badge.js';
@@ -75,7 +74,6 @@ export class CHistory extends CElement {
                   <span class="strong">${allergy.substance}</span>
                   ${allergy.reaction ? html`<span>${allergy.reaction}</span>` : nothing}
                   ${allergy.criticality === 'high' ? html`<c-badge kind="danger" icon="alert" text=${t('history.allergy_high')}></c-badge>` : nothing}
-                  ${this._removeButton('allergies', allergy.id, allergy.substance)}
                 </li>
               `)}
             </ul>`}
@@ -98,7 +96,6 @@ export class CHistory extends CElement {
             condition.note,
           ].filter(Boolean).join(' · ')}</span>
         </span>
-        ${this._removeButton('conditions', condition.id, condition.text)}
       </li>
     `;
     return this._section('conditions', 'heart', 'history.conditions', 'history.add_condition', html`
@@ -118,7 +115,6 @@ export class CHistory extends CElement {
           ${medication.dosage ? html`<span class="block">${medication.dosage}</span>` : nothing}
           <span class="quiet small block">${this._medicationDates(medication)}</span>
         </span>
-        ${this._removeButton('medications', medication.id, medication.text)}
       </li>
     `;
     return this._section('medications', 'pill', 'history.medications', 'history.add_medication', html`
@@ -204,30 +200,9 @@ export class CHistory extends CElement {
       @click=${() => { this._adding = kind; }}><c-icon name="plus"></c-icon></button>`;
   }
 
-  /** @param {EntryKind} kind @param {string} id @param {string} text */
-  _removeButton(kind, id, text) {
-    if (!this.editable) return nothing;
-    const label = t('history.remove_named', { text });
-    return html`<button class="icon-button history-remove" type="button" aria-label=${label} title=${label} @click=${() => this._remove(kind, id, text)}>
-      <c-icon name="trash"></c-icon></button>`;
-  }
-
   _added() {
     toast(t('history.added'), { kind: 'good' });
     this._history.load();
-  }
-
-  /** @param {EntryKind} kind @param {string} id @param {string} text */
-  async _remove(kind, id, text) {
-    const agreed = await confirmDialog({ title: t('history.remove_title'), text, action: t('history.remove'), danger: true });
-    if (!agreed) return;
-    try {
-      await api.delete(`/patients/${this.patient}/${kind}/${id}`);
-      toast(t('history.removed'), { kind: 'good' });
-      this._history.load();
-    } catch (error) {
-      toast(errorText(error), { kind: 'danger' });
-    }
   }
 }
 

@@ -1,8 +1,7 @@
 // @ts-check
 import { html, nothing } from 'lit';
-import { errorText, hasText, t } from '../i18n/i18n.js';
+import { errorText, t } from '../i18n/i18n.js';
 import { auth } from '../net/auth.js';
-import { ApiError } from '../net/api.js';
 import { meta } from '../net/meta.js';
 import { navigate } from '../router.js';
 import { firstPage } from '../routes.js';
@@ -147,7 +146,7 @@ export class CSignIn extends Page {
       await auth.signIn(login, password);
       navigate(this._target(), { replace: true });
     } catch (error) {
-      this._error = signInError(error);
+      this._error = errorText(error);
       if (which === '') this._focus('#password');
     } finally {
       this._busy = null;
@@ -164,13 +163,6 @@ export class CSignIn extends Page {
   _focus(selector) {
     this.updateComplete.then(() => /** @type {HTMLElement | null} */ (this.querySelector(selector))?.focus());
   }
-}
-
-/** A refused password is told as that, whatever the server calls it. @param {unknown} error */
-function signInError(error) {
-  const isRefused = error instanceof ApiError && error.status === 401;
-  if (isRefused && !hasText(`error.${error.code}`)) return t('error.sign_in_refused');
-  return isRefused && error.code === 'sign_in_required' ? t('error.sign_in_refused') : errorText(error);
 }
 
 customElements.define('c-sign-in', CSignIn);
