@@ -1,5 +1,6 @@
 """Encryption at rest: a key ring, a data key for each consultation, and sealing with the row's identity."""
 
+import asyncio
 import base64
 import json
 import os
@@ -59,21 +60,7 @@ class KeyRing:
                 pass  # another process was first; its ring is the ring
             else:
                 return ring
-        return cls._read(path)
-
-    @classmethod
-    def _read(cls, path: Path) -> "KeyRing":
-        if path.stat().st_mode & 0o077:
-            raise KeyRingUnusable(f"{path} can be read by others; its mode must be 0600")
-        try:
-            stored = json.loads(path.read_text())
-            keys = {str(key_id): base64.b64decode(text, validate=True) for key_id, text in stored["keys"].items()}
-            active = str(stored["active"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise KeyRingUnusable(f"{path} is damaged") from error
-        sound = all(_KEY_ID.fullmatch(key_id) and len(key) == _KEY_BYTES for key_id, key in keys.items())
-        if active not in keys or not sound:
-            raise KeyRingUnusable(f"{path} is damaged")
+        active, keys = _stored(path)
         return cls(path, active=active, keys=keys)
 
     @property
@@ -92,6 +79,10 @@ class KeyRing:
             return self._keys[key_id]
         except KeyError:
             raise KeyRingUnusable(f"{self._path} has no key {key_id}") from None
+
+    def refresh(self) -> None:
+        """Learn what another process changed in the file."""
+        self._active, self._keys = _stored(self._path)
 
     def rotate(self) -> str:
         """Add a fresh key, make it the active one, and return its id once it is durable."""
@@ -131,6 +122,22 @@ class KeyRing:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def _stored(path: Path) -> tuple[str, dict[str, bytes]]:
+    """Return the active key's id and all keys of the ring in a file."""
+    if path.stat().st_mode & 0o077:
+        raise KeyRingUnusable(f"{path} can be read by others; its mode must be 0600")
+    try:
+        stored = json.loads(path.read_text())
+        keys = {str(key_id): base64.b64decode(text, validate=True) for key_id, text in stored["keys"].items()}
+        active = str(stored["active"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise KeyRingUnusable(f"{path} is damaged") from error
+    sound = all(_KEY_ID.fullmatch(key_id) and len(key) == _KEY_BYTES for key_id, key in keys.items())
+    if active not in keys or not sound:
+        raise KeyRingUnusable(f"{path} is damaged")
+    return active, keys
 
 
 class DataKey:
@@ -184,10 +191,14 @@ class Sealer:
             )
         ).one_or_none()
         if row is not None:
+            if row.key_ring_id not in self._ring.ids:
+                await asyncio.to_thread(self._ring.refresh)
             key = self._unwrap(consultation, row.key_ring_id, row.wrapped)
         else:
             if not connection.is_writer:
                 raise KeyMissing(consultation)
+            # Within the writer's turn: once a rotation has rewrapped everything, nobody wraps by the old key again.
+            await asyncio.to_thread(self._ring.refresh)
             key = DataKey(secrets.token_bytes(_KEY_BYTES))
             await connection.execute(
                 insert(consultation_keys).values(
@@ -201,6 +212,14 @@ class Sealer:
         else:
             self._remember(consultation, key)
         return key
+
+    async def rotate(self) -> int:
+        """Make a fresh key-encryption key and wrap every data key by it; returns how many.
+
+        The old one stays in the ring: backups need it. `KeyRing.forget` destroys it.
+        """
+        await asyncio.to_thread(self._ring.rotate)
+        return await self.rewrap_all()
 
     async def rewrap_all(self) -> int:
         """Wrap every data key by the ring's active key; returns how many changed. Safe to interrupt and repeat."""

@@ -75,8 +75,7 @@ async def test_a_key_of_a_transaction_that_failed_is_not_used_again(records: Sma
 
 async def test_after_a_rotation_everything_is_read_and_the_old_key_can_go(records: SmallClinic) -> None:
     await SqlEventLog(records.database, records.sealer).append(ROOM, EVENTS)
-    records.ring.rotate()
-    assert await records.sealer.rewrap_all() == 1
+    assert await records.sealer.rotate() == 1
     assert await records.sealer.rewrap_all() == 0
     records.ring.forget("k1")
     ring = KeyRing.load_or_create(records.directory / "keys" / "records.json")
@@ -93,6 +92,29 @@ async def test_before_rewrapping_the_old_key_is_still_needed(records: SmallClini
     log = SqlEventLog(records.database, Sealer(records.database, records.ring))
     with pytest.raises(KeyRingUnusable, match="k1"):
         await log.read(ROOM)
+
+
+async def test_a_rotation_by_another_process_is_learned_of_before_a_key_is_made(records: SmallClinic) -> None:
+    elsewhere = Sealer(records.database, KeyRing.load_or_create(records.directory / "keys" / "records.json"))
+    async with records.database.write() as connection:
+        await records.sealer.key(connection, VISIT)
+    assert await elsewhere.rotate() == 1
+    async with records.database.write() as connection:
+        other = await records.sealer.key(connection, OTHER_VISIT)
+        await Sealer(records.database, records.ring).key(connection, VISIT)
+    async with records.database.read() as connection:
+        assert set(await connection.scalars(select(consultation_keys.c.key_ring_id))) == {"k2"}
+        assert (await elsewhere.key(connection, OTHER_VISIT)).raw == other.raw
+
+
+async def test_a_key_wrapped_by_another_process_after_a_rotation_is_opened(records: SmallClinic) -> None:
+    async with records.database.write() as connection:
+        await records.sealer.key(connection, VISIT)
+    elsewhere = Sealer(records.database, KeyRing.load_or_create(records.directory / "keys" / "records.json"))
+    await elsewhere.rotate()
+    async with records.database.read() as connection:
+        key = await Sealer(records.database, records.ring).key(connection, VISIT)
+        assert key.raw == (await elsewhere.key(connection, VISIT)).raw
 
 
 async def test_more_keys_than_one_batch_are_rewrapped(records: SmallClinic) -> None:
