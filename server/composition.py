@@ -32,6 +32,7 @@ WORKER: Final = (sys.executable, "-m", "server.compose_worker")
 
 _ATTEMPTS: Final = 2
 _STALLED_S: Final = 300.0  # without a word for so long a worker is given up
+_EXIT_S: Final = 5.0  # between a worker's last word and its end
 _TELL_S: Final = 1.0  # progress is stored no more often
 _ROOT: Final = Path(__file__).parent.parent
 _HANDED_ON: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR")  # nothing of the settings' environment
@@ -175,7 +176,11 @@ class Composition:
             with suppress(ConnectionError):
                 process.stdin.write(msgspec.json.encode(job) + b"\n")
                 await process.stdin.drain()
-            return await self._listen(process.stdout, recording)
+            answer = await self._listen(process.stdout, recording)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_EXIT_S):
+                    await process.wait()
+            return answer
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):

@@ -1,0 +1,230 @@
+"""A finished visit's recording, from the background job to a player that asks for parts of it."""
+
+import asyncio
+import hashlib
+import io
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from care.ports import ConsultationFilter
+from care.recording import Recording, RecordingState
+from kernel.ids import ConsultationId, ParticipantId, RecordingId, RoomId
+from records.segments import SegmentSink
+from rooms.events import (
+    Fact,
+    RecordingStarted,
+    RecordingStopped,
+    RoomEvent,
+    RoomOpened,
+    Source,
+    StopReason,
+    VisitFinished,
+)
+from rooms.tracks import TrackRef
+from server.composition import WORKER, Composition
+from tests.server_process import RunningClinic
+from tests.synthetic_rtp import EPOCH_NS, Person, decode
+
+BEGIN = datetime.fromtimestamp(EPOCH_NS / 1e9, UTC)
+RECORDING = RecordingId("rec_a")
+SECONDS = 3
+
+
+class Visit:
+    """A recorded and finished visit of dr.garcia in a running clinic, not composed yet."""
+
+    def __init__(self, clinic: RunningClinic, consultation: ConsultationId, doctor: ParticipantId) -> None:
+        self.clinic = clinic
+        self.consultation = consultation
+        self.doctor = doctor
+
+    async def recording(self) -> Recording:
+        async with self.clinic.services.store.read() as work:
+            recording = await work.recordings.of(self.consultation)
+        assert recording is not None
+        return recording
+
+    async def until(self, reached: Callable[[Recording], bool]) -> Recording:
+        for _ in range(1200):
+            recording = await self.recording()
+            if reached(recording):
+                return recording
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"still {recording}")
+
+    def composition(self, *worker: str) -> Composition:
+        """Return another background job on the same records."""
+        services = self.clinic.services
+        return Composition(
+            store=services.store,
+            log=services.event_log,
+            blobs=services.blobs,
+            media=services.recorded_media,
+            segments=SegmentSink(services.recorded_media._database, services.recorded_media._sealer, services.blobs),
+            worker=worker or WORKER,
+        )
+
+
+@pytest.fixture
+async def visit(clinic: RunningClinic) -> Visit:
+    services = clinic.services
+    async with services.store.read() as work:
+        member = await work.people.member_by_login("dr.garcia")
+        planned = await work.consultations.find(ConsultationFilter(clinician=member.id), limit=1, newest_first=True)
+    consultation, doctor = planned[0].id, ParticipantId(member.id)
+    room = RoomId(consultation)
+    assert await services.event_log.read(room) == []
+    await _happen(clinic, room, 1, RoomOpened(doctor, member.name), RecordingStarted(RECORDING, doctor))
+    person = Person((90, 190, 90), 440, seed=1)
+    for source in (Source.CAMERA, Source.MICROPHONE):
+        tap = services.recorder.open(room, RECORDING, TrackRef(doctor, source), person.ask_key_frame)
+        setattr(person, source.value, tap)
+    person.live(SECONDS * 1000)
+    await services.recorder.close_recording(room, RECORDING)
+    await _happen(
+        clinic,
+        room,
+        3,
+        RecordingStopped(RECORDING, doctor, StopReason.FINISHED),
+        VisitFinished(doctor),
+        at=BEGIN + timedelta(seconds=SECONDS),
+    )
+    return Visit(clinic, consultation, doctor)
+
+
+async def _happen(clinic: RunningClinic, room: RoomId, seq: int, *facts: Fact, at: datetime = BEGIN) -> None:
+    events = [RoomEvent(number, at, fact) for number, fact in enumerate(facts, start=seq)]
+    await clinic.services.event_log.append(room, events)
+
+
+def is_ready(recording: Recording) -> bool:
+    return recording.state is RecordingState.READY
+
+
+async def test_a_finished_visit_is_composed_and_played_by_parts(visit: Visit, tmp_path: Path) -> None:
+    clinic, consultation = visit.clinic, visit.consultation
+    custodian = await clinic.sign_in("custodian")
+    assert (await custodian.post(f"/archive/{consultation}/viewing", {"reason": "a complaint"}))[0] == 404
+    clinic.services.composition.finished(RoomId(consultation))
+    recording = await visit.until(is_ready)
+    assert recording.duration_ms == pytest.approx(SECONDS * 1000, abs=50)
+    assert recording.progress == 100
+
+    media = f"/archive/{consultation}/media"
+    status, viewing = await custodian.post(f"/archive/{consultation}/viewing", {"reason": "a complaint"})
+    assert (status, viewing["media_url"]) == (200, f"/api/v1{media}")
+    custodian.token = None  # a player has the cookie only
+    async with custodian.response("GET", media) as response:
+        assert response.status == 200
+        assert response.headers["Accept-Ranges"] == "bytes"
+        assert response.content_type == "video/webm"
+        whole = await response.read()
+    assert (len(whole), hashlib.sha256(whole).hexdigest()) == (recording.size_bytes, recording.sha256)
+    film = await asyncio.to_thread(decode, io.BytesIO(whole))
+    assert film.colour(2500, 0.5, 0.6) == pytest.approx((90, 190, 90), abs=12)
+    assert film.loudness(440, 1150, 1950) > 0.07
+
+    async with custodian.response("GET", media, headers={"Range": "bytes=1000-1999"}) as response:
+        assert response.status == 206
+        assert response.headers["Content-Range"] == f"bytes 1000-1999/{len(whole)}"
+        assert await response.read() == whole[1000:2000]
+        etag = response.headers["ETag"]
+    async with custodian.response("GET", media, headers={"Range": "bytes=-10", "If-Range": etag}) as response:
+        assert await response.read() == whole[-10:]
+    async with custodian.response("GET", media, headers={"Range": "bytes=-10", "If-Range": '"old"'}) as response:
+        assert response.status == 200
+    async with custodian.response("GET", media, headers={"Range": f"bytes={len(whole)}-"}) as response:
+        assert response.status == 416
+        assert response.headers["Content-Range"] == f"bytes */{len(whole)}"
+    async with custodian.response("GET", media, query={"download": "1"}) as response:
+        assert response.headers["Content-Disposition"].startswith("attachment")
+
+    stored = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
+    assert whole[40:200] not in stored
+
+
+async def test_only_who_may_watch_watches(visit: Visit) -> None:
+    clinic, consultation = visit.clinic, visit.consultation
+    clinic.services.composition.finished(RoomId(consultation))
+    await visit.until(is_ready)
+    path = f"/archive/{consultation}/media"
+    assert (await clinic.stranger().get(path))[0] == 401
+    for link in clinic.demonstration.links:
+        assert (await (await clinic.open_link(link)).get(path))[0] == 404
+    assert (await (await clinic.sign_in("admin")).get(path))[0] == 404
+    doctor = await clinic.sign_in("dr.garcia")
+    async with doctor.response("GET", path, headers={"Range": "bytes=0-9"}) as response:
+        assert response.status == 206
+    async with clinic.services.store.read() as work:
+        entries = [chained.entry for chained in await work.audit.page(object_id=consultation, limit=50)]
+    assert any(seen.action == "recording.view" and "media.webm" in seen.detail for seen in entries)
+    assert any(seen.action == "recording.view" and seen.outcome == "refused" for seen in entries)
+
+
+async def test_a_worker_that_crashes_is_told_and_tried_again_by_hand(visit: Visit) -> None:
+    failing = visit.composition("false")
+    await failing.start()
+    failed = await visit.until(lambda recording: recording.state is RecordingState.FAILED)
+    await failing.close()
+    assert failed.failure == "crashed"
+
+    custodian = await visit.clinic.sign_in("custodian")
+    status, view = await custodian.post(f"/archive/{visit.consultation}/compose")
+    assert (status, view["state"]) == (202, "composing")
+    await visit.until(is_ready)
+    assert (await custodian.post(f"/archive/{visit.consultation}/compose"))[0] == 409
+
+
+async def test_a_composition_is_taken_up_again_after_a_restart(visit: Visit) -> None:
+    stopped = visit.composition(sys.executable, "-c", "import time; time.sleep(600)")
+    await stopped.start()
+    await visit.until(lambda recording: recording.state is RecordingState.COMPOSING)
+    await asyncio.sleep(0.2)
+    async with asyncio.timeout(5):
+        await stopped.close()
+    assert (await visit.recording()).state is RecordingState.COMPOSING
+
+    again = visit.composition()
+    await again.start()
+    await visit.until(is_ready)
+    await again.close()
+
+
+async def test_progress_is_seen_in_the_record(visit: Visit) -> None:
+    slow = visit.composition(
+        sys.executable,
+        "-c",
+        "import time\nfor n in (10, 40, 70):\n"
+        """ print('{"type":"progress","percent":%d}' % n, flush=True); time.sleep(.8)""",
+    )
+    await slow.start()
+    seen = await visit.until(lambda recording: recording.progress > 0)
+    assert seen.progress in {40, 70}
+    await slow.close()
+
+
+async def test_segments_that_somebody_cut_off_are_blank_in_a_file_of_full_length(visit: Visit) -> None:
+    blobs = visit.clinic.services.blobs
+    for name in blobs.names(f"segments/{visit.consultation}"):
+        path = blobs.root / "segments" / visit.consultation / name
+        path.write_bytes(path.read_bytes()[:-40])
+    visit.clinic.services.composition.finished(RoomId(visit.consultation))
+    composed = await visit.until(is_ready)
+    assert composed.duration_ms == pytest.approx(SECONDS * 1000, abs=50)
+
+
+async def test_a_recording_without_anything_in_it_says_so(clinic: RunningClinic) -> None:
+    async with clinic.services.store.read() as work:
+        member = await work.people.member_by_login("dr.lin")
+        planned = await work.consultations.find(ConsultationFilter(clinician=member.id), limit=1, newest_first=True)
+    doctor, room = ParticipantId(member.id), RoomId(planned[0].id)
+    facts = (RoomOpened(doctor, member.name), RecordingStarted(RECORDING, doctor), VisitFinished(doctor))
+    await _happen(clinic, room, 1, *facts)
+    clinic.services.composition.finished(room)
+    visit = Visit(clinic, planned[0].id, doctor)
+    failed = await visit.until(lambda recording: recording.state is RecordingState.FAILED)
+    assert failed.failure == "nothing_recorded"
