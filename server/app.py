@@ -22,7 +22,7 @@ from server.pages import Pages
 from server.routes import endpoints
 from server.services import Services
 from server.version import VERSION
-from server.wiring import open_services
+from server.wiring import drain, open_services
 
 
 class Node:
@@ -48,6 +48,12 @@ class Node:
             yield
             self._services = None
 
+    async def drain(self) -> None:
+        """Say goodbye, before connections are closed."""
+        self.lifecycle.begin_draining()
+        if self._services is not None:
+            await drain(self._services)
+
 
 NODE: Final = web.AppKey("node", Node)
 
@@ -71,6 +77,7 @@ def create_app(settings: Settings, *, now: Now = utc_now, authority: Path | None
     app[NODE] = node
     app.on_response_prepare.append(middleware.add_safe_headers)
     app.cleanup_ctx.append(lambda app: node.open(app, now))
+    app.on_shutdown.append(lambda _app: node.drain())
     declared = endpoints()
     for endpoint in declared:
         app.router.add_route(endpoint.method, endpoint.path, endpoint.answer)

@@ -79,7 +79,10 @@ async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:
 async def open_services(
     settings: Settings, stack: AsyncExitStack, *, now: Now, metrics: Metrics, app: web.Application
 ) -> Services:
-    """Open the node's parts in order; `stack` closes them in reverse. `app` gets the socket's path."""
+    """Open the node's parts in order; `stack` closes them in reverse. `app` gets the socket's path.
+
+    Rooms and gateway are not closed by `stack` but by `drain`, earlier: while their sockets can still be told.
+    """
     database = await open_database(settings, stack)
     sealer = Sealer(database, open_key_ring(record_keys(settings)))
     store = SqlStore(database, sealer, now)
@@ -122,7 +125,6 @@ async def open_services(
         seat_limit=settings.limits.seats,
         idle=timedelta(seconds=settings.limits.room_idle_s),
     )
-    stack.push_async_callback(rooms.close)
     gateway = create_server(
         verifier=issuer,
         rooms=rooms,
@@ -140,9 +142,6 @@ async def open_services(
     )
     rooms.announce_to(CountedPublisher(gateway, metrics))
     gateway.attach(app)
-    stack.push_async_callback(gateway.close)
-    stack.callback(rooms.begin_draining)
-    stack.callback(gateway.announce_draining)
 
     _watch(metrics, media, recorder, rooms, gateway)
     return Services(
@@ -168,6 +167,14 @@ async def open_services(
         archive=ArchiveService(store, event_log),
         recordings=RecordingService(store),
     )
+
+
+async def drain(services: Services) -> None:
+    """Let nobody in, tell who is here, close every socket and room; returns when all recorded segments are durable."""
+    services.gateway.announce_draining()
+    services.rooms.begin_draining()
+    await services.gateway.close()
+    await services.rooms.close()
 
 
 def _watch(metrics: Metrics, media: UdpMediaPlane, recorder: Recorder, rooms: RoomService, gateway: Gateway) -> None:

@@ -1,10 +1,13 @@
 """The server as an operator meets it: started, stopped and started again, with files that only the owner can read."""
 
+import asyncio
+import json
 import os
 import re
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 import time
@@ -13,8 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from aiohttp import WSMsgType
 
-from tests.server_process import ROOT, server_process
+from tests.server_process import ROOT, Browser, server_process
 
 PASSWORD = "correct horse battery"
 
@@ -52,6 +56,23 @@ def test_a_demonstration_starts_says_who_can_sign_in_and_stops_with_0(data: Path
         assert b'"ready"' in fetched(server.url + "/readyz")
         assert server.stop() == 0
     assert "stopped" in server.output
+
+
+async def test_whoever_is_connected_is_told_before_it_stops(data: Path) -> None:
+    with server_process(data) as server:
+        async with Browser(server.url) as browser:
+            _, answer = await browser.post("/session", {"login": "dr.garcia", "password": "consilium-demo"})
+            address = server.url.replace("http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
+            async with browser.http.ws_connect(address, origin=server.url) as socket:
+                await socket.receive_str(timeout=5)
+                await socket.send_str("40" + json.dumps({"token": answer["access_token"]}))
+                assert (await socket.receive_str(timeout=5)).startswith("40")
+                began = time.monotonic()
+                os.kill(server.pid, signal.SIGTERM)
+                heard = [message.data async for message in socket if message.type is WSMsgType.TEXT]
+        assert '42["server_draining",{}]' in heard
+        assert await asyncio.to_thread(server.stop) == 0
+        assert time.monotonic() - began < 8
 
 
 def test_an_interrupt_stops_it_as_well(data: Path) -> None:
@@ -225,7 +246,7 @@ def test_on_an_address_that_others_reach_it_speaks_tls_with_a_trial_certificate(
         fingerprint = re.search(r"(?:[0-9A-F]{2}:){31}[0-9A-F]{2}", server.output)
         assert fingerprint
         port = server.url.rsplit(":", 1)[1]
-        context = __import__("ssl").create_default_context(cafile=str(data / "tls" / "authority.pem"))
+        context = ssl.create_default_context(cafile=str(data / "tls" / "authority.pem"))
         with urllib.request.urlopen(f"https://127.0.0.1:{port}/readyz", timeout=5, context=context) as response:
             assert response.status == 200
             assert "Strict-Transport-Security" in response.headers

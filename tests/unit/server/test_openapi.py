@@ -80,7 +80,7 @@ def test_public_endpoints_are_exactly_these() -> None:
         "refresh_session",
         "sign_out",
         "open_invitation",
-        "download_recording",
+        "play_recording",
         "download_transcript_json",
         "download_transcript_html",
     }
