@@ -35,6 +35,8 @@ from rooms.events import (
     StopReason,
     VisitFinished,
 )
+from rooms.ports import EventLog
+from tests.fakes import FakeEventLog
 from tests.small_clinic import HAN, NOON, OTHER_VISIT, ROOM, ROSE, VISIT, SmallClinic, consultation
 
 CLINICIAN = ParticipantId(HAN.id)
@@ -58,7 +60,13 @@ def log(records: SmallClinic) -> SqlEventLog:
     return SqlEventLog(records.database, records.sealer)
 
 
-async def test_what_was_appended_is_read_in_order(log: SqlEventLog) -> None:
+@pytest.fixture(params=["database", "fake"])
+def any_log(request: pytest.FixtureRequest, log: SqlEventLog) -> EventLog:
+    """The log that keeps its promises on disk, and the one that other tests use in its place."""
+    return log if request.param == "database" else FakeEventLog()
+
+
+async def test_what_was_appended_is_read_in_order(any_log: EventLog) -> None:
     stored = events(
         OPENED,
         ParticipantArrived(PATIENT, Role.PATIENT, "Rose", "en"),
@@ -70,12 +78,18 @@ async def test_what_was_appended_is_read_in_order(log: SqlEventLog) -> None:
             (Attachment(AttachmentId("att_1"), "rash.png", "image/png", 12_000),),
         ),
     )
+    await any_log.append(ROOM, stored[:3])
+    await any_log.append(ROOM, stored[3:])
+    assert await any_log.read(ROOM) == stored
+    assert await any_log.read(ROOM, since=2) == stored[2:]
+    assert await any_log.read(ROOM, since=4) == []
+    assert await any_log.read(RoomId(OTHER_VISIT)) == []
+
+
+async def test_a_long_log_is_read_in_parts(log: SqlEventLog) -> None:
+    stored = events(OPENED, *(message(number) for number in range(5)))
     await log.append(ROOM, stored)
-    assert await log.read(ROOM) == stored
-    assert await log.read(ROOM, since=2) == stored[2:]
     assert await log.read(ROOM, since=1, limit=2) == stored[1:3]
-    assert await log.read(ROOM, since=4) == []
-    assert await log.read(RoomId(OTHER_VISIT)) == []
 
 
 async def test_appending_nothing_changes_nothing(log: SqlEventLog) -> None:
@@ -84,10 +98,19 @@ async def test_appending_nothing_changes_nothing(log: SqlEventLog) -> None:
 
 
 @pytest.mark.parametrize("first", [0, 2, 3])
-async def test_the_first_event_must_have_seq_1(log: SqlEventLog, first: int) -> None:
+async def test_the_first_event_must_have_seq_1(any_log: EventLog, first: int) -> None:
     with pytest.raises(Conflict):
-        await log.append(ROOM, events(OPENED, first=first))
-    assert await log.read(ROOM) == []
+        await any_log.append(ROOM, events(OPENED, first=first))
+    assert await any_log.read(ROOM) == []
+
+
+async def test_of_two_who_append_the_same_seq_one_is_told_of_a_conflict(any_log: EventLog) -> None:
+    await any_log.append(ROOM, events(OPENED))
+    results = await asyncio.gather(
+        *(any_log.append(ROOM, events(message(number), first=2)) for number in (1, 2)), return_exceptions=True
+    )
+    assert sorted(type(result).__name__ for result in results) == ["Conflict", "NoneType"]
+    assert len(await any_log.read(ROOM)) == 2
 
 
 async def test_a_gap_a_repetition_and_disorder_are_conflicts_that_store_nothing(log: SqlEventLog) -> None:
