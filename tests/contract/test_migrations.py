@@ -20,12 +20,24 @@ def url(directory: Path) -> str:
     return f"sqlite:///{directory / 'consilium.db'}"
 
 
-def shape(path: Path) -> dict[str, str]:
-    """Every table and index as the database itself describes it."""
-    with sqlite3.connect(path) as connection:
-        rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+def shape(path: Path) -> dict[str, list[str]]:
+    """Every table and index as the database itself describes it, whatever the order of columns and constraints."""
+    connection = sqlite3.connect(path)
+    rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     connection.close()
-    return {name: " ".join(sql.split()) for name, sql in rows if name != "schema_version"}
+    return {name: parts(" ".join(sql.split())) for name, sql in rows if name != "schema_version"}
+
+
+def parts(sql: str) -> list[str]:
+    """Cut a CREATE statement at its parentheses and at the commas within the outermost ones."""
+    depth, found = 0, [""]
+    for letter in sql:
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if (letter, depth) in {(",", 1), ("(", 1), (")", 0)}:
+            found.append("")
+        else:
+            found[-1] += letter
+    return sorted(part.strip() for part in found)
 
 
 def test_the_steps_make_exactly_the_tables(tmp_path: Path) -> None:
