@@ -104,6 +104,13 @@ function followPerson() {
   draw();
 }
 
+root.addEventListener('shell-wanted', (event) => {
+  const wanted = /** @type {CustomEvent<'full' | 'plain' | 'none'>} */ (event).detail;
+  if (wanted === shell) return;
+  shell = wanted;
+  draw();
+});
+
 async function start() {
   startTheme();
   await startLanguage();

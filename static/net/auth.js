@@ -19,6 +19,7 @@ import { ApiError, api, useTokens } from './api.js';
 /** @typedef {{ access_token: string, expires_in: number, me: Me, consultation?: string }} Signed */
 
 const SECRET = 'consilium.invitation';
+const SIGNED_IN = 'consilium.signed-in'; // that there may be a refresh cookie: without it nobody needs to be asked
 const EARLY_MS = 60_000; // a token this near to its end is renewed before it is used
 
 /** @type {Me | null} */
@@ -45,14 +46,16 @@ export const auth = {
 
   /** The link this tab came by, for taking it to another browser; null without one. */
   get invitationLink() {
-    const secret = rememberedSecret();
+    const secret = stored(sessionStorage, SECRET);
     return secret ? `${location.origin}/join#${secret}` : null;
   },
 
   /** @param {string} login @param {string} password @returns {Promise<Me>} */
   async signIn(login, password) {
     forgetSecret();
-    return accept(await api.post('/session', { login, password }, { anonymous: true }));
+    const signed = accept(await api.post('/session', { login, password }, { anonymous: true }));
+    store(localStorage, SIGNED_IN, '1');
+    return signed;
   },
 
   /**
@@ -62,14 +65,17 @@ export const auth = {
    */
   async openInvitation(secret) {
     const opened = await exchange(secret);
-    rememberSecret(secret);
+    store(sessionStorage, SECRET, secret);
     return opened;
   },
 
   async signOut() {
     const invited = consultation !== null;
     forgetSecret();
-    if (!invited) await api.delete('/session', { headers: GUARD }).catch(ignore);
+    if (!invited) {
+      await api.delete('/session', { headers: GUARD }).catch(ignore);
+      store(localStorage, SIGNED_IN, null);
+    }
     leave();
   },
 
@@ -78,7 +84,7 @@ export const auth = {
    * @returns {Promise<Me | null>}
    */
   async restore() {
-    await renew().catch(ignore);
+    if (stored(sessionStorage, SECRET) || stored(localStorage, SIGNED_IN)) await renew().catch(ignore);
     return me;
   },
 
@@ -120,7 +126,7 @@ function renew() {
 }
 
 async function renewOnce() {
-  const secret = rememberedSecret();
+  const secret = stored(sessionStorage, SECRET);
   try {
     if (secret) await exchange(secret);
     else await alone(async () => accept(await api.post('/session/refresh', undefined, { anonymous: true, headers: GUARD })));
@@ -128,6 +134,7 @@ async function renewOnce() {
   } catch (error) {
     if (!(error instanceof ApiError) || error.status === 0 || error.status >= 500) throw error; // try again later
     if (secret) forgetSecret();
+    else store(localStorage, SIGNED_IN, null);
     leave();
     return null;
   }
@@ -174,29 +181,27 @@ function tell() {
   for (const listener of listeners) listener(me);
 }
 
-function rememberedSecret() {
+function forgetSecret() {
+  consultation = null;
+  store(sessionStorage, SECRET, null);
+}
+
+/** @param {Storage} storage @param {string} key */
+function stored(storage, key) {
   try {
-    return sessionStorage.getItem(SECRET);
+    return storage.getItem(key);
   } catch {
     return null;
   }
 }
 
-/** @param {string} secret */
-function rememberSecret(secret) {
+/** Where storage is refused, the link has to be opened again after a reload. @param {Storage} storage @param {string} key @param {string | null} value */
+function store(storage, key, value) {
   try {
-    sessionStorage.setItem(SECRET, secret);
+    if (value === null) storage.removeItem(key);
+    else storage.setItem(key, value);
   } catch {
-    // storage is refused: the link has to be opened again after a reload
-  }
-}
-
-function forgetSecret() {
-  consultation = null;
-  try {
-    sessionStorage.removeItem(SECRET);
-  } catch {
-    // nothing was stored either
+    // as said
   }
 }
 

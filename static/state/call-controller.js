@@ -71,7 +71,7 @@ export class CallController {
     /** @type {Phase} */
     this.phase = 'entering';
     /** @type {'connecting' | 'connected' | 'reconnecting' | 'draining'} */
-    this.link = 'connecting';
+    this.link = session.status === 'connected' ? 'connected' : 'connecting';
     /** @type {import('../net/seat.js').Entered['you'] | null} */
     this.you = null;
     /** @type {import('../net/seat.js').Entered['room'] | null} */

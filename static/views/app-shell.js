@@ -18,7 +18,7 @@ const THEME_ICONS = { system: 'system', light: 'sun', dark: 'moon' };
 /** Around every page: the clinic's name, navigation, language, light or dark, the person, and what the clinic has to say. */
 export class CAppShell extends CElement {
   static properties = {
-    kind: { attribute: false }, path: { attribute: false }, me: { attribute: false }, page: { attribute: false },
+    kind: { reflect: true }, path: { attribute: false }, me: { attribute: false }, page: { attribute: false },
     _menu: { state: true }, _offline: { state: true },
   };
 

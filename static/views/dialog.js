@@ -59,7 +59,7 @@ export class CDialog extends CElement {
   }
 
   _close() {
-    this.dispatchEvent(new CustomEvent('close')); // not bubbling: panels around have a `close` of their own
+    this.emit('close');
   }
 }
 

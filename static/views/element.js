@@ -65,6 +65,14 @@ export class Page extends CElement {
     return '';
   }
 
+  /**
+   * Change what stands around the page while it is open: a call wants the whole window, its waiting room does not.
+   * @param {'full' | 'plain' | 'none'} kind
+   */
+  wantShell(kind) {
+    this.emit('shell-wanted', kind);
+  }
+
   /** Called once by the router when the page stands in the document. */
   begin() {
     this.updateComplete.then(() => {

@@ -73,7 +73,7 @@ export class CVisit extends Page {
     switch (call.phase) {
       case 'waiting':
         return html`
-          <div class="visit-scroll"><c-waiting-room .call=${call} @leave=${this._leave} @open-settings=${this._openSettings}></c-waiting-room></div>
+          <c-waiting-room .call=${call} @leave=${this._leave} @open-settings=${this._openSettings}></c-waiting-room>
           ${this._settingsDialog(call)}
         `;
       case 'call':
@@ -124,7 +124,7 @@ export class CVisit extends Page {
 
   /** @param {string} text */
   _again(text) {
-    return html`<button class="button primary large" type="button" data-testid="come-back" @click=${this._comeBack}>${text}</button>`;
+    return html`<button class="button primary large" type="button" data-testid="come-back" @click=${() => this._comeBack()}>${text}</button>`;
   }
 
   _comeBack() {
@@ -138,6 +138,7 @@ export class CVisit extends Page {
     this.requestUpdate();
     if (!call || call.phase === this._phase) return;
     this._phase = call.phase;
+    this.wantShell(call.phase === 'call' ? 'none' : 'plain');
     if (call.phase === 'finished') navigate(`/after/${call.consultation}`, { replace: true });
     if (call.phase === 'seat_taken' || call.phase === 'left' || call.phase === 'removed') call.local.release();
     this.updateComplete.then(() => /** @type {HTMLElement | null} */ (this.querySelector('h1[tabindex], h2'))?.focus());

@@ -103,11 +103,17 @@ export class CChatPanel extends CElement {
     const shown = this._enlarged;
     if (!shown) return nothing;
     return html`
-      <c-dialog .open=${true} .wide=${true} .heading=${shown.attachment.name} @close=${() => { this._enlarged = null; }}
+      <c-dialog .open=${true} .wide=${true} .heading=${shown.attachment.name} @close=${(/** @type {Event} */ event) => this._shrink(event)}
         .content=${html`<img class="lightbox" src=${shown.url} alt=${shown.attachment.name}>`}
         .footer=${html`<button class="button" type="button" @click=${() => saveAs(shown.url, shown.attachment.name)}><c-icon name="download"></c-icon>${t('call.download')}</button>`}>
       </c-dialog>
     `;
+  }
+
+  /** The picture's dialog closes, not the panel. @param {Event} event */
+  _shrink(event) {
+    event.stopPropagation();
+    this._enlarged = null;
   }
 
   firstUpdated() {

@@ -52,7 +52,7 @@ export class CConsentCard extends CElement {
 /** The wording itself, paragraph by paragraph. */
 export function consentWords() {
   const paragraphs = meta.consent.text.split('\n').filter(Boolean);
-  return html`<div class="consent-words">${paragraphs.map((paragraph) => html`<p>${paragraph}</p>`)}</div>`;
+  return html`<div class="consent-words" tabindex="0" role="group" aria-label=${t('call.consent_words')}>${paragraphs.map((paragraph) => html`<p>${paragraph}</p>`)}</div>`;
 }
 
 customElements.define('c-consent-card', CConsentCard);

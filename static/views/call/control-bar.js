@@ -55,7 +55,7 @@ export class CControlBar extends CElement {
           : nothing}
         ${local.canShareScreen ? this._share(call) : nothing}
         ${this.chat ? this._chat(call) : nothing}
-        ${control({ icon: 'more', text: t('call.more'), testid: 'settings', action: () => this.emit('open-settings') })}
+        ${control({ icon: 'settings', text: t('call.more'), testid: 'settings', action: () => this.emit('open-settings') })}
         ${this.extra}
         ${control({ icon: 'hangup', text: t('call.leave'), testid: 'leave', kind: 'leave', action: () => this.emit('leave') })}
       </div>

@@ -30,7 +30,7 @@ export class CCallSettings extends CElement {
     const { call } = this;
     if (!call || !this.open) return nothing;
     return html`
-      <c-dialog .open=${true} .heading=${t('call.settings')} .content=${this._content(call)} @close=${() => this.dispatchEvent(new CustomEvent('close'))}></c-dialog>
+      <c-dialog .open=${true} .heading=${t('call.settings')} .content=${this._content(call)}></c-dialog>
     `;
   }
 
