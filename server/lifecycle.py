@@ -43,6 +43,16 @@ class Lifecycle:
         self._phase = Phase.DRAINING
 
 
+def runner_of(app: web.Application, settings: Settings) -> web.AppRunner:
+    """Return what speaks HTTP for `app`, within the settings' limits."""
+    return web.AppRunner(
+        app,
+        access_log=None,  # its lines hold ids; `server.middleware` measures requests by route
+        keepalive_timeout=settings.limits.header_wait_s,  # also ends connections that never finish their headers
+        shutdown_timeout=_LAST_ANSWERS_S,
+    )
+
+
 async def run(
     app: web.Application,
     settings: Settings,
@@ -59,12 +69,7 @@ async def run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    runner = web.AppRunner(
-        app,
-        access_log=None,  # its lines hold ids; `server.middleware` measures requests by route
-        keepalive_timeout=settings.limits.header_wait_s,  # also ends connections that never finish their headers
-        shutdown_timeout=_LAST_ANSWERS_S,
-    )
+    runner = runner_of(app, settings)
     try:
         await runner.setup()
         site = web.TCPSite(runner, settings.server.host, settings.server.port, ssl_context=tls, backlog=256)

@@ -1,5 +1,7 @@
 """Fixtures that several kinds of tests share; their shapes are described in tests/server_process.py."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,8 +10,22 @@ import pytest
 from tests.server_process import RunningClinic, running_clinic
 
 
+@pytest.fixture(scope="session")
+def seeded_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demonstration clinic's data directory, made once; tests work on copies of it."""
+    data = tmp_path_factory.mktemp("seeded") / "data"
+
+    async def seed() -> None:
+        async with running_clinic(data):
+            pass
+
+    asyncio.run(seed())
+    return data
+
+
 @pytest.fixture
-async def clinic(tmp_path: Path) -> AsyncIterator[RunningClinic]:
+async def clinic(tmp_path: Path, seeded_data: Path) -> AsyncIterator[RunningClinic]:
     """A demonstration clinic served in this process, its data in `tmp_path / "data"`."""
+    shutil.copytree(seeded_data, tmp_path / "data")
     async with running_clinic(tmp_path / "data") as running:
         yield running

@@ -6,7 +6,7 @@ In this process (integration tests; the fixture `clinic` of tests/conftest.py gi
         doctor = await clinic.sign_in("dr.garcia")            # -> Browser: cookies, token and JSON
         status, answer = await doctor.get("/consultations")   # paths below /api/v1; post, put, patch, delete as well
         patient = await clinic.open_link(clinic.demonstration.links[0])
-        clinic.services.rooms, clinic.url, clinic.data        # the open parts, http://127.0.0.1:PORT, the data directory
+        clinic.services.rooms, clinic.url, clinic.data        # the open parts, the address, the data directory
 
 In its own process (end-to-end tests, signals, restarts; `tmp_path` keeps the data between two of them):
 
@@ -38,6 +38,7 @@ from demonstration.clinic import Demonstration, JoinLink
 from identity.passwords import DEMONSTRATION_PASSWORD
 from kernel.clock import Now, utc_now
 from server.app import NODE, create_app
+from server.lifecycle import runner_of
 from server.services import Services
 
 ROOT: Final = Path(__file__).parent.parent
@@ -176,8 +177,9 @@ async def running_clinic(
     data: Path, *, settings: Settings | None = None, now: Now = utc_now
 ) -> AsyncIterator[RunningClinic]:
     """Serve in this process until the block ends."""
-    app = create_app(settings or clinic_settings(data), now=now)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    settings = settings or clinic_settings(data)
+    app = create_app(settings, now=now)
+    runner = runner_of(app, settings)
     try:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()

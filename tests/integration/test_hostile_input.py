@@ -141,6 +141,19 @@ async def test_a_stalled_body_is_cut_off(tmp_path: Path) -> None:
     assert b"408" in answer
 
 
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+async def test_headers_that_never_end_are_cut_off(tmp_path: Path, sent: bytes) -> None:
+    settings = clinic_settings(tmp_path / "data", limits={"header_wait_s": 1})
+    async with running_clinic(tmp_path / "data", settings=settings) as clinic:
+        host, port = clinic.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(sent)
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+
+
 @pytest.mark.parametrize(
     "raw",
     [
