@@ -5,14 +5,17 @@ The format is draft-holmer-rmcat-transport-wide-cc-extensions-01; the publisher'
 
 import struct
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from media.rtcp import OUR_SSRC, TRANSPORT_FEEDBACK, TRANSPORT_WIDE
 
 RECORD_LIMIT: Final = 256  # arrivals kept until the next feedback; more are not acknowledged
 SPAN_LIMIT: Final = 1024  # sequence numbers that one feedback covers
 FLOOR_BPS: Final = 150_000  # a picture below this is of no use; sound needs a fifth of it
+CEILING_BPS: Final = 10_000_000  # a limit this high is none
 
+_FULL_PERCENT: Final = 95
+_RECOVERY_PERCENT: Final = 108
 _UNIT_NS: Final = 250_000  # of a delta
 _REFERENCE_NS: Final = 64_000_000
 _SMALL: Final = 1
@@ -94,13 +97,39 @@ def transport_feedback(ssrc: int, count: int, arrivals: list[tuple[int, int]]) -
     return header + struct.pack("!I", (reference & 0xFFFFFF) << 8 | count) + body
 
 
-def viewers_limit_bps(estimates: Iterable[tuple[int, int]]) -> int | None:
-    """Return what a publisher's picture may use so that every viewer can follow, or None while nobody has told.
+class Viewer(NamedTuple):
+    """What is known of one subscriber of a picture."""
 
-    Each viewer counts as (its estimate in bits per second, pictures it receives): its bandwidth is shared evenly.
+    estimate_bps: int  # what its browser thinks it can receive
+    sent_bps: int  # what it was sent lately
+    pictures: int  # how many pictures share that
+
+
+class ViewersLimit:
+    """What a publisher's picture may use so that every viewer can follow: lowered at once, raised step by step.
+
+    A browser's estimate grows only as far as it is sent something, so it counts as a limit only when it is below what
+    was sent: then the way is really full.
     """
-    shares = [bps // max(pictures, 1) for bps, pictures in estimates]
-    return max(min(shares), FLOOR_BPS) if shares else None
+
+    __slots__ = ("_limit_bps",)
+
+    def __init__(self) -> None:
+        self._limit_bps: int | None = None
+
+    def update(self, viewers: Iterable[Viewer]) -> int | None:
+        """Return the limit in bits per second, or None as long as nobody has had trouble. Call once a second."""
+        shares = [
+            viewer.estimate_bps // max(viewer.pictures, 1)
+            for viewer in viewers
+            if viewer.estimate_bps < viewer.sent_bps * _FULL_PERCENT // 100
+        ]
+        if shares:
+            lowest = max(min(shares), FLOOR_BPS)
+            self._limit_bps = lowest if self._limit_bps is None else min(self._limit_bps, lowest)
+        elif self._limit_bps is not None:
+            self._limit_bps = min(self._limit_bps * _RECOVERY_PERCENT // 100, CEILING_BPS)
+        return self._limit_bps
 
 
 def _chunks(symbols: list[int]) -> bytes:

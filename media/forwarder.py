@@ -21,7 +21,7 @@ from media.bindings import (
     srtp_unprotect,
     srtp_unprotect_rtcp,
 )
-from media.congestion import viewers_limit_bps
+from media.congestion import Viewer
 from media.packet_path import (
     ABS_SEND_TIME,
     ADDRESS_LIMIT,
@@ -156,6 +156,8 @@ class Forwarder:
             stream.rtx_ssrc = self._own(stream, stream.rtx_ssrc, rtx_ssrc)
 
     def publish(self, stream: Inbound, *, published: bool) -> None:
+        if published and not stream.published:
+            stream.begin_again()
         stream.published = published
 
     def add_outbound(self, link: Link, outbound: Outbound) -> None:
@@ -242,7 +244,6 @@ class Forwarder:
                 if stream.is_video and stream.published:
                     self._remind(stream, now_ns)
             if now_ns - link.reported_ns >= REPORT_NS:
-                link.reported_ns = now_ns
                 self._report(link, now_ns)
 
     def _take_media(self, link: Link, size: int) -> None:  # noqa: C901, PLR0912 - a call costs as much as the work
@@ -520,19 +521,19 @@ class Forwarder:
             self._send_control(link, feedback)
 
     def _report(self, link: Link, now_ns: int) -> None:
+        """Tell a publisher how its streams arrive, and how much of its pictures the viewers can take."""
+        link.sent_bps = (link.octets_out - link.reported_octets) * 8_000_000_000 // (now_ns - link.reported_ns)
+        link.reported_octets, link.reported_ns = link.octets_out, now_ns
         heard = [stream for stream in link.inbounds.values() if stream.highest and stream.ssrc]
         if heard:
             self._send_control(link, rtcp.receiver_report([stream.report(now_ns) for stream in heard]))
-        limits = [
-            limit
+        limits = {
+            stream.ssrc: limit
             for stream in heard
-            if stream.is_video
-            and stream.published
-            and (limit := viewers_limit_bps(_estimates(stream, now_ns))) is not None
-        ]
+            if stream.is_video and (limit := stream.limit.update(_viewers(stream, now_ns))) is not None
+        }
         if limits:
-            pictures = [stream.ssrc for stream in heard if stream.is_video]
-            self._send_control(link, rtcp.remb(sum(limits) + SOUND_BPS, pictures))
+            self._send_control(link, rtcp.remb(sum(limits.values()) + SOUND_BPS, list(limits)))
 
     def _send_control(self, link: Link, data: bytes) -> None:
         if link.tx is None:
@@ -576,9 +577,10 @@ def _round_trips(link: Link) -> Iterator[int]:
     return (each.round_trip_ns for each in link.outbounds.values() if each.round_trip_ns is not None)
 
 
-def _estimates(stream: Inbound, now_ns: int) -> Iterator[tuple[int, int]]:
-    """Yield what each subscriber of a picture can receive, and how many pictures it shares that between."""
+def _viewers(stream: Inbound, now_ns: int) -> Iterator[Viewer]:
+    """Yield what is known of each subscriber of a picture whose browser has told lately what it can receive."""
     for outbound in stream.outbounds:
         link: Link = outbound.link
         if link.estimate_bps and now_ns - link.estimate_ns < ESTIMATE_AGE_NS:
-            yield link.estimate_bps, sum(each.is_video and not each.waiting for each in link.outbounds.values())
+            pictures = sum(each.is_video and not each.waiting for each in link.outbounds.values())
+            yield Viewer(link.estimate_bps, link.sent_bps, pictures)

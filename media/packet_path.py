@@ -39,10 +39,12 @@ class Link:
         "outbounds",
         "packets_in",
         "reported_ns",
+        "reported_octets",
         "retransmission_ns",
         "retransmissions",
         "rx",
         "selected_ns",
+        "sent_bps",
         "streams",
         "transport_feedback",
         "tx",
@@ -65,6 +67,8 @@ class Link:
         self.estimate_bps = 0  # what the peer thinks it can receive
         self.estimate_ns = 0
         self.reported_ns = now_ns
+        self.reported_octets = 0
+        self.sent_bps = 0  # what was sent to it in the second before
         self.retransmissions = 0
         self.retransmission_ns = now_ns
         self.packets_in = 0

@@ -177,11 +177,12 @@ class UdpMediaPlane:
         if media.is_empty and self._rooms.get(media.room) is media:
             del self._rooms[media.room]
 
-    def _open_peer(self, media: RoomMedia, participant: ParticipantId) -> Peer:
+    def _open_peer(self, media: RoomMedia, participant: ParticipantId, after_generation: int) -> Peer:
         assert self._site is not None
         assert self._context is not None
         peer = Peer(
             participant,
+            after_generation=after_generation,
             path=self._path,
             site=self._site,
             context=self._context,

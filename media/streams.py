@@ -7,6 +7,7 @@ and begin at 65536, so that they are never negative and 0 can mean "none yet".
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from media.congestion import ViewersLimit
 from media.rtcp import ReportBlock
 from media.tap import TrackTap
 from media.vp8 import split_payload
@@ -60,6 +61,7 @@ class Inbound:
         "key_frame_wanted",
         "lately_missing",
         "level",
+        "limit",
         "link",
         "missing",
         "octets",
@@ -91,12 +93,23 @@ class Inbound:
         self.lately_missing = False  # something in `missing` was not asked for even once
         self.key_frame_wanted = False
         self.key_frame_asked_ns = -KEY_FRAME_INTERVAL_NS
+        self.limit = ViewersLimit()
         self.clock: SenderClock | None = None
         self.jitter = 0.0  # in the stream's clock
         self._transit = 0
         self._transit_timestamp = -1
         self._prior_expected = 0
         self._prior_received = 0
+
+    def begin_again(self) -> None:
+        """Forget what came before: the stream was shut, and what was dropped meanwhile was not lost."""
+        self.highest = self.base = self.received = 0
+        self.ring = [None] * len(self.ring)
+        self.missing.clear()
+        self.lately_missing = self.key_frame_wanted = False
+        self.clock = None
+        self._transit_timestamp = -1
+        self._prior_expected = self._prior_received = 0
 
     def accept(self, seq: int, now_ns: int) -> int:
         """Return the extended number of a packet that is new, or 0 for one that came before or is too old."""

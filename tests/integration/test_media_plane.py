@@ -235,6 +235,23 @@ async def test_a_publisher_who_starts_over_continues_the_subscribers_stream() ->
         assert len(call.offers[BO]) == 1, "the subscriber need not know"
 
 
+async def test_what_was_dropped_while_unpublished_is_not_asked_for() -> None:
+    async with media_call() as call:
+        call.plane.route(ROOM, routing(CAMERA))
+        anne, bo = await call.seat(ANNE), await call.seat(BO)
+        anne.send_picture(KEY_FRAME)
+        await until(lambda: bo.received(96))
+        call.plane.route(ROOM, routing())
+        for _ in range(5):
+            anne.send_picture(DELTA_FRAME)
+        await until(lambda: call.plane.stats().get("dropped_unpublished") == 5)
+        call.plane.route(ROOM, routing(CAMERA))
+        await until(lambda: CAMERA in bo.peer.offer.receive.values())
+        anne.send_picture(KEY_FRAME)
+        await until(lambda: len(bo.received(96)) == 2)
+        assert not anne.feedback(205, 1)
+
+
 async def test_publishers_hear_what_arrived_and_what_viewers_can_take() -> None:
     async with media_call() as call:
         call.plane.route(ROOM, routing(CAMERA))
@@ -255,8 +272,14 @@ async def test_publishers_hear_what_arrived_and_what_viewers_can_take() -> None:
         base, number = struct.unpack_from("!HH", anne.feedback(205, 15)[0], 12)
         assert (base, number) == (7, 5)
         await until(lambda: len(bo.received(96)) == 5)
-        bo.peer.send(rtcp.remb(800_000, [header(bo.packets[0])[2]]))
-        await until(lambda: anne.feedback(206, 15) and anne.feedback(201, 1))
+
+        def limited() -> bool:
+            for _ in range(40):
+                anne.send_picture(DELTA_FRAME + bytes(1000))  # some megabits a second
+            bo.peer.send(rtcp.remb(800_000, [header(bo.packets[0])[2]]))
+            return bool(anne.feedback(206, 15) and anne.feedback(201, 1))
+
+        await until(limited)
         report = anne.feedback(206, 15)[0]
         (packet,) = rtcp.packets(report, len(report))
         limit = rtcp.remb_bps(report, packet)
@@ -269,7 +292,7 @@ async def test_an_ssrc_that_was_not_announced_is_learned_by_its_mid() -> None:
         call.plane.route(ROOM, routing(CAMERA))
         peer = await call.offered(ANNE)
         answer = "\r\n".join(line for line in peer.answer().splitlines() if not line.startswith("a=ssrc"))
-        call.plane.answer(ROOM, ANNE, 1, answer)
+        call.plane.answer(ROOM, ANNE, peer.offer.generation, answer)
         await peer.connect()
         bo = await call.seat(BO)
         peer.send(rtp(ssrc=77, payload_type=96, seq=1, timestamp=1, payload=KEY_FRAME))
@@ -406,6 +429,17 @@ async def test_a_connection_that_never_comes_about_is_gone() -> None:
         call.plane.route(ROOM, routing())
         await call.offered(ANNE)
         await until(lambda: call.states[ANNE][-1] is MediaState.GONE)
+
+
+async def test_an_answer_to_an_earlier_connection_is_ignored() -> None:
+    async with media_call() as call:
+        call.plane.route(ROOM, routing())
+        first = await call.offered(ANNE)
+        second = await call.offered(ANNE)
+        assert (first.offer.generation, second.offer.generation) == (1, 2)
+        call.plane.answer(ROOM, ANNE, 1, "rubbish, and too late")
+        call.plane.answer(ROOM, ANNE, 2, second.answer())
+        await second.connect()
 
 
 async def test_somebody_who_left_may_join_again() -> None:

@@ -5,7 +5,15 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.congestion import FLOOR_BPS, RECORD_LIMIT, ArrivalRecord, transport_feedback, viewers_limit_bps
+from media.congestion import (
+    CEILING_BPS,
+    FLOOR_BPS,
+    RECORD_LIMIT,
+    ArrivalRecord,
+    Viewer,
+    ViewersLimit,
+    transport_feedback,
+)
 
 MS = 1_000_000
 SECOND = 1000 * MS
@@ -98,13 +106,28 @@ def test_the_record_is_bounded() -> None:
     assert len(feedback) < 1200
 
 
-def test_a_viewers_bandwidth_is_shared_by_its_pictures_and_the_weakest_viewer_decides() -> None:
-    assert viewers_limit_bps([(3_000_000, 1), (4_000_000, 2), (9_000_000, 3)]) == 2_000_000
+def test_a_viewer_whose_way_is_full_limits_the_publisher_at_once() -> None:
+    limit = ViewersLimit()
+    assert limit.update([Viewer(800_000, 1_000_000, 1), Viewer(5_000_000, 1_000_000, 1)]) == 800_000
+
+
+def test_bandwidth_is_shared_by_the_pictures_that_a_viewer_receives() -> None:
+    assert ViewersLimit().update([Viewer(1_800_000, 2_000_000, 2)]) == 900_000
+
+
+def test_an_estimate_above_what_is_sent_is_no_limit_however_low() -> None:
+    assert ViewersLimit().update([Viewer(300_000, 250_000, 1)]) is None
+    assert ViewersLimit().update([]) is None
 
 
 def test_no_viewer_pushes_the_picture_below_use() -> None:
-    assert viewers_limit_bps([(20_000, 1)]) == FLOOR_BPS
+    assert ViewersLimit().update([Viewer(20_000, 100_000, 1)]) == FLOOR_BPS
 
 
-def test_without_estimates_there_is_no_limit() -> None:
-    assert viewers_limit_bps([]) is None
+def test_a_limit_is_raised_step_by_step_when_the_trouble_is_over() -> None:
+    limit = ViewersLimit()
+    limit.update([Viewer(1_000_000, 2_000_000, 1)])
+    assert limit.update([Viewer(1_100_000, 1_000_000, 1)]) == 1_080_000
+    for _ in range(60):
+        highest = limit.update([Viewer(1_500_000, 1_000_000, 1)])
+    assert highest == CEILING_BPS

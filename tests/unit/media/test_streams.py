@@ -152,6 +152,19 @@ def test_a_report_says_what_was_lost_since_the_one_before() -> None:
     assert stream.report(2 * SECOND).fraction_lost == 0
 
 
+def test_a_stream_that_was_shut_begins_again_without_loss() -> None:
+    stream = video()
+    for seq in range(10):
+        take(stream, seq)
+    stream.begin_again()
+    take(stream, 300)
+    take(stream, 301)
+    assert not stream.missing
+    assert (stream.expected, stream.received) == (2, 2)
+    assert stream.report(SECOND).total_lost == 0
+    assert stream.kept(0x10005) is None
+
+
 def test_jitter_grows_with_uneven_arrival_and_not_with_even() -> None:
     even, uneven = audio(), audio()
     for n in range(100):
