@@ -49,7 +49,7 @@ export class CAdminDepartments extends CElement {
 
   _form() {
     return html`
-      <form id="department-form" class="stack" novalidate @submit=${this._submit}>
+      <form id="department-form" class="stack" novalidate @submit=${this._submit.bind(this)}>
         ${this._error ? html`<div class="notice danger" role="alert"><c-icon name="alert"></c-icon><span>${this._error}</span></div>` : nothing}
         ${['name_en', 'name_zh'].map((name) => html`
           <div class="field"><label for=${`department-${name}`}>${t(`departments.${name}`)}</label>

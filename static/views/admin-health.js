@@ -62,8 +62,10 @@ function label(name) {
 /** @param {string} name @param {unknown} value */
 function shown(name, value) {
   if (typeof value === 'boolean') {
-    return html`<c-badge kind=${value === (name !== 'draining') ? 'good' : 'danger'} text=${t(value ? 'health.yes' : 'health.no')}></c-badge>`;
+    if (name === 'turn') return t(value ? 'health.configured' : 'health.not_configured');
+    return html`<c-badge kind=${value ? 'good' : 'danger'} icon=${value ? 'check' : 'alert'} text=${t(value ? 'health.ok' : 'health.bad')}></c-badge>`;
   }
+  if (name.endsWith('_port')) return html`<span class="figures large">${value}</span>`;
   if (typeof value === 'number') {
     if (name.endsWith('_bytes')) return formatBytes(value);
     if (name === 'uptime_s') return span(value);

@@ -40,6 +40,12 @@ export class CAdmin extends Page {
     });
   }
 
+  /** @param {import('lit').PropertyValues} changed */
+  updated(changed) {
+    super.updated(changed);
+    if (changed.has('_loaded')) this.querySelector('.tabs [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }
+
   render() {
     return html`
       <div class="page admin">

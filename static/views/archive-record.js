@@ -1,7 +1,7 @@
 // @ts-check
 import { html, nothing } from 'lit';
 import { errorText, formatDateTime, formatDuration, formatTime, language, t } from '../i18n/i18n.js';
-import { ApiError, api } from '../net/api.js';
+import { api } from '../net/api.js';
 import { departmentName } from '../state/clinic.js';
 import { isChapter, lanesOf, transcriptOf } from '../state/playback.js';
 import { download, follow } from './download.js';
@@ -22,7 +22,10 @@ import { announce, toast } from './toast.js';
 const SPEEDS = [0.75, 1, 1.25, 1.5, 2];
 const POLL_MS = 2000;
 
-/** One archived visit: asked why first, then played with its transcript and events on one time, and its proofs beside it. */
+/**
+ * One archived visit: its transcript and proofs; the recording is played once a reason is given. Opening the page and opening
+ * the recording are each written into the access log.
+ */
 export class CArchiveRecord extends Page {
   static properties = {
     ...Page.properties, _viewing: { state: true }, _position: { state: true }, _playing: { state: true }, _speed: { state: true },
@@ -31,7 +34,7 @@ export class CArchiveRecord extends Page {
 
   constructor() {
     super();
-    /** What was given after a reason: how long it lasts, where the media is. @type {{ reason: string, until: number, media: string | null } | null} */
+    /** What was given after a reason: how long it lasts, where the media is. @type {{ reason: string, until: number, media: string } | null} */
     this._viewing = null;
     this._position = 0;
     this._playing = false;
@@ -71,7 +74,6 @@ export class CArchiveRecord extends Page {
     const state = this._record.value?.recording?.state;
     if (state === 'ready' && this._lastState && this._lastState !== 'ready') {
       announce(t('recording_state.ready'));
-      if (this._viewing) this._open(this._viewing.reason);
     }
     this._lastState = state;
   }
@@ -96,21 +98,19 @@ export class CArchiveRecord extends Page {
       </header>
       <div class="record-layout">
         <div class="stack loose record-main">
-          ${this._state(record)}
-          ${this._viewing
-            ? this._opened(record)
-            : html`<c-viewing-reason .busy=${this._busy} .expired=${this._expired} @reason=${(/** @type {CustomEvent<string>} */ event) => this._open(event.detail)}></c-viewing-reason>`}
+          ${this._recording(record)} ${this._transcript(record)}
         </div>
         <aside class="stack record-side" aria-label=${t('record_page.facts')}>
-          ${this._viewing ? this._downloads(record) : nothing}
-          <c-record-facts .record=${record} .open=${this._viewing !== null}></c-record-facts>
+          ${this._downloads(record)}
+          <c-record-facts .record=${record}></c-record-facts>
         </aside>
       </div>
     `;
   }
 
-  /** What stands in the way of playing. @param {ArchiveRecord} record */
-  _state({ recording }) {
+  /** The player, or what stands in its way. @param {ArchiveRecord} record */
+  _recording(record) {
+    const { recording } = record;
     if (!recording) {
       return html`<div class="notice" data-testid="not-recorded"><c-icon name="info"></c-icon>
         <div><p class="strong">${t('record_page.not_recorded')}</p><p>${t('record_page.not_recorded_text')}</p></div></div>`;
@@ -131,27 +131,26 @@ export class CArchiveRecord extends Page {
       return html`<div class="notice"><c-icon name="info"></c-icon>
         <div><p class="strong">${t('record_page.recording_now')}</p><p>${t('record_page.recording_now_text')}</p></div></div>`;
     }
-    return nothing;
+    if (this._viewing) return this._player(record);
+    return html`<c-viewing-reason .busy=${this._busy} .expired=${this._expired} @reason=${(/** @type {CustomEvent<string>} */ event) => this._open(event.detail)}></c-viewing-reason>`;
   }
 
   /** @param {ArchiveRecord} record */
-  _opened(record) {
-    const isPlayable = record.recording?.state === 'ready' && Boolean(this._viewing?.media);
-    const lines = transcriptOf(record);
+  _transcript(record) {
     return html`
-      ${isPlayable ? this._player(record, lines) : nothing}
       <section class="card transcript-card">
-        <c-transcript .lines=${lines} .position=${this._position} .playable=${isPlayable} @seek=${this._onSeek} @open-attachment=${this._openAttachment}></c-transcript>
+        <c-transcript .lines=${transcriptOf(record)} .position=${this._position} .playable=${this._viewing !== null} @seek=${this._onSeek} @open-attachment=${this._openAttachment}></c-transcript>
       </section>
     `;
   }
 
-  /** @param {ArchiveRecord} record @param {import('../state/playback.js').Line[]} lines */
-  _player(record, lines) {
+  /** @param {ArchiveRecord} record */
+  _player(record) {
+    const lines = transcriptOf(record);
     const duration = record.recording?.duration_ms ?? 0;
     return html`
       <section class="card player" aria-label=${t('record_page.player', { name: record.consultation.patient.name })}>
-        <video class="player-video" controls preload="metadata" playsinline src=${this._viewing?.media ?? ''} data-testid="player"
+        <video class="player-video" controls preload="metadata" playsinline src=${this._viewing?.media ?? nothing} data-testid="player"
           aria-label=${t('record_page.player', { name: record.consultation.patient.name })}
           @timeupdate=${this._tick} @seeking=${this._tick} @play=${() => { this._playing = true; }} @pause=${() => { this._playing = false; }} @error=${this._mediaError}></video>
         ${this._mediaFailed
@@ -188,19 +187,31 @@ export class CArchiveRecord extends Page {
   }
 
   /** @param {ArchiveRecord} record */
-  _downloads(record) {
-    const base = `/api/v1/archive/${this.params.id}`;
-    const item = (/** @type {string} */ address, /** @type {string} */ key, /** @type {string} */ id) => html`
-      <button class="button" type="button" data-testid=${id} @click=${() => follow(address)}><c-icon name="download"></c-icon>${t(key)}</button>`;
+  _downloads({ recording }) {
+    const viewing = this._viewing;
+    const item = (/** @type {() => unknown} */ action, /** @type {string} */ key, /** @type {string} */ id) => html`
+      <button class="button" type="button" data-testid=${id} @click=${action}><c-icon name="download"></c-icon>${t(key)}</button>`;
     return html`
       <section class="card tight stack tight" aria-labelledby="download-title">
         <h2 id="download-title">${t('record_page.download')}</h2>
-        ${record.recording?.state === 'ready' ? item(`${base}/media?download=1`, 'record_page.download_media', 'download-media') : nothing}
-        ${item(`${base}/transcript.json`, 'record_page.download_json', 'download-json')}
-        ${item(`${base}/transcript.html?zone=${encodeURIComponent(Intl.DateTimeFormat().resolvedOptions().timeZone)}`, 'record_page.download_html', 'download-html')}
-        <p class="small quiet">${t('record_page.logged', { reason: this._viewing?.reason ?? '' })} · ${t('record_page.expires', { time: formatTime(this._viewing?.until ?? 0) })}</p>
+        ${viewing && recording?.state === 'ready' ? item(() => follow(`${viewing.media}?download=1`), 'record_page.download_media', 'download-media') : nothing}
+        ${item(() => this._save('transcript.json'), 'record_page.download_json', 'download-json')}
+        ${item(() => this._save('transcript.html'), 'record_page.download_html', 'download-html')}
+        <p class="small quiet">${viewing
+          ? `${t('record_page.logged', { reason: viewing.reason })} · ${t('record_page.expires', { time: formatTime(viewing.until) })}`
+          : t('record_page.opening_logged')}</p>
       </section>
     `;
+  }
+
+  /** @param {'transcript.json' | 'transcript.html'} part */
+  async _save(part) {
+    try {
+      const query = part === 'transcript.html' ? { zone: Intl.DateTimeFormat().resolvedOptions().timeZone } : {};
+      download(await api.blob(`/archive/${this.params.id}/${part}`, { query }), part.replace('.', `-${this.params.id}.`));
+    } catch (error) {
+      toast(errorText(error), { kind: 'danger' });
+    }
   }
 
   /** @param {string} reason */
@@ -208,7 +219,7 @@ export class CArchiveRecord extends Page {
     this._busy = true;
     try {
       const { expires_in, media_url } = await api.post(`/archive/${this.params.id}/viewing`, { reason });
-      this._viewing = { reason, until: Date.now() + expires_in * 1000, media: media_url ?? null };
+      this._viewing = { reason, until: Date.now() + expires_in * 1000, media: media_url };
       this._mediaFailed = false;
       this._expired = false;
     } catch (error) {
@@ -289,7 +300,7 @@ export class CArchiveRecord extends Page {
     try {
       download(await api.blob(`/consultations/${this.params.id}/attachments/${id}`), name);
     } catch (error) {
-      toast(error instanceof ApiError ? errorText(error) : t('record_page.download_failed'), { kind: 'danger' });
+      toast(errorText(error), { kind: 'danger' });
     }
   }
 }

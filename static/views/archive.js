@@ -140,7 +140,7 @@ export class CArchive extends Page {
     return html`
       <p class="small quiet" role="status" data-testid="archive-count">${t(next ? 'archive.count_more' : 'archive.count', { count: entries.length })}</p>
       <div class="table-wrap" aria-busy=${this._found.isLoading}>
-        <table class="table cards-on-phone" data-testid="archive-table">
+        <table class="table cards-on-phone archive-table" data-testid="archive-table">
           <thead><tr>${COLUMNS.map((column) => this._header(column))}</tr></thead>
           <tbody @keydown=${this._key}>${rows.map((entry) => this._row(entry))}</tbody>
         </table>
@@ -165,7 +165,7 @@ export class CArchive extends Page {
   /** @param {ArchiveEntry} entry */
   _row(entry) {
     const at = entry.started_at ?? entry.scheduled_at;
-    const cell = (/** @type {string} */ column, /** @type {unknown} */ content) => html`<td data-label=${t(`archive.column.${column}`)}>${content}</td>`;
+    const cell = (/** @type {string} */ column, /** @type {unknown} */ content) => html`<td data-column=${column} data-label=${t(`archive.column.${column}`)}>${content}</td>`;
     return html`
       <tr data-testid="archive-row" data-consultation=${entry.id}>
         ${cell('date', html`<a class="row-link" href=${`/archive/${entry.id}`} aria-label=${t('archive.open', { name: entry.patient.name, date: formatDateTime(at) })}>
@@ -183,7 +183,7 @@ export class CArchive extends Page {
 
   /** @param {ArchiveEntry} entry */
   _recording({ recording }) {
-    if (!recording) return html`<span class="quiet">${t('archive.no_recording')}</span>`;
+    if (!recording) return html`<span class="quiet small">${t('archive.no_recording')}</span>`;
     if (recording.state === 'ready') return html`<span class="row"><c-icon name="play"></c-icon><span class="figures">${formatDuration(recording.duration_ms)}</span></span>`;
     const text = recording.state === 'composing' ? t('archive.composing', { progress: recording.progress }) : t(`recording_state.${recording.state}`);
     return html`<c-badge kind=${RECORDING_KINDS[recording.state]} text=${text}></c-badge>`;

@@ -192,10 +192,12 @@ export class CDashboard extends Page {
     const cancel = t('dashboard.cancel_for', { name: visit.patient.name });
     return html`
       <span class="row">
-        <button class="icon-button" type="button" aria-label=${link} title=${link} data-testid="make-link" @click=${() => this._makeLink(visit)}><c-icon name="link"></c-icon></button>
+        <button class="button quiet small" type="button" aria-label=${link} title=${link} data-testid="make-link" @click=${() => this._makeLink(visit)}>
+          <c-icon name="link"></c-icon>${t('dashboard.link')}</button>
         ${isUnderWay(visit)
           ? nothing
-          : html`<button class="icon-button" type="button" aria-label=${cancel} title=${cancel} data-testid="cancel-visit" @click=${() => this._cancel(visit)}><c-icon name="close"></c-icon></button>`}
+          : html`<button class="button quiet small" type="button" aria-label=${cancel} title=${cancel} data-testid="cancel-visit" @click=${() => this._cancel(visit)}>
+              ${t('core.cancel')}</button>`}
       </span>
     `;
   }

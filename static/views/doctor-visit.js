@@ -118,7 +118,7 @@ export class CDoctorVisit extends Page {
         ${this._panel || isFinished
           ? html`<c-panel-resizer .label=${t('visit.resize')}></c-panel-resizer>
               <aside class="doctor-panel" aria-label=${t('visit.panel')}>
-                <c-tab-panels .tabs=${this._tabs(visit, isFinished)} .selected=${this._tab} .label=${t('visit.panel')} @select=${this._select}></c-tab-panels>
+                <c-tab-panels .tabs=${this._tabs(visit, isFinished)} .selected=${this._tab} .label=${t('visit.panel')} @tab-chosen=${this._select}></c-tab-panels>
               </aside>`
           : nothing}
       </div>
@@ -227,7 +227,7 @@ export class CDoctorVisit extends Page {
       {
         id: 'people', text: t('visit.tab.people'), icon: 'people', count: call.waiting.length, countText: t('dashboard.waiting_count', { count: call.waiting.length }),
         content: html`<c-visit-people .call=${call} .consultation=${visit.id} @admit=${(/** @type {CustomEvent<Participant>} */ event) => this._admit(event.detail)}
-          @hold=${(/** @type {CustomEvent<Participant>} */ event) => this._hold(event.detail)} @invite=${() => { this._inviting = true; }} @record=${this._record}
+          @hold=${(/** @type {CustomEvent<Participant>} */ event) => this._hold(event.detail)} @invite=${() => { this._inviting = true; }} @record=${() => this._record()}
           @answer-consent=${() => { this._consenting = 'answer'; }}></c-visit-people>`,
       },
       {
@@ -301,9 +301,9 @@ export class CDoctorVisit extends Page {
     this._tab = event.detail;
   }
 
-  /** @param {CustomEvent<number>} event */
+  /** On the document, because messages keep clear of the panel too. @param {CustomEvent<number>} event */
   _resize(event) {
-    this.style.setProperty('--panel-width', `${event.detail}px`);
+    document.documentElement.style.setProperty('--panel-width', `${event.detail}px`);
   }
 
   /** @param {Participant} person */

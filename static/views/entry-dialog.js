@@ -60,13 +60,13 @@ export class CEntryDialog extends CElement {
       <button class="button" type="button" @click=${() => this.emit('close')}>${t('core.cancel')}</button>
       <button class="button primary" type="submit" form="entry-form" aria-busy=${this._busy} ?disabled=${this._busy} data-testid="entry-save">${t('history.save')}</button>
     `;
-    return html`<c-dialog .open=${kind !== null} .heading=${kind ? t(TITLES[kind]) : ''} .content=${kind ? this._form(kind) : nothing} .footer=${footer}></c-dialog>`;
+    return html`<c-dialog .open=${kind !== null} .heading=${kind ? t(TITLES[kind]) : ''} .content=${kind ? this._form(kind) : nothing} .footer=${footer} @close=${() => this.emit('close')}></c-dialog>`;
   }
 
   /** @param {EntryKind} kind */
   _form(kind) {
     return html`
-      <form id="entry-form" class="stack" novalidate @submit=${this._submit}>
+      <form id="entry-form" class="stack" novalidate @submit=${this._submit.bind(this)}>
         ${this._error ? html`<div class="notice danger" role="alert"><c-icon name="alert"></c-icon><span>${this._error}</span></div>` : nothing}
         ${kind === 'conditions' ? this._condition() : nothing} ${kind === 'allergies' ? this._allergy() : nothing}
         ${kind === 'medications' ? this._medication() : nothing} ${kind === 'observations' ? this._observation() : nothing}

@@ -34,12 +34,12 @@ export class CInviteDialog extends CElement {
       <button class="button" type="button" @click=${() => this.emit('close')}>${t('core.cancel')}</button>
       <button class="button primary" type="submit" form="invite-form" aria-busy=${this._busy} ?disabled=${this._busy} data-testid="invite-save">${t('visit.invite_make')}</button>
     `;
-    return html`<c-dialog .open=${this.open} .heading=${t('visit.invite_title')} .content=${this.open ? this._form() : nothing} .footer=${footer}></c-dialog>`;
+    return html`<c-dialog .open=${this.open} .heading=${t('visit.invite_title')} .content=${this.open ? this._form() : nothing} .footer=${footer} @close=${() => this.emit('close')}></c-dialog>`;
   }
 
   _form() {
     return html`
-      <form id="invite-form" class="stack" novalidate @submit=${this._submit} data-testid="invite-form">
+      <form id="invite-form" class="stack" novalidate @submit=${this._submit.bind(this)} data-testid="invite-form">
         <p class="quiet">${t('visit.invite_text')}</p>
         ${this._error ? html`<div class="notice danger" role="alert"><c-icon name="alert"></c-icon><span>${this._error}</span></div>` : nothing}
         <fieldset class="field"><legend class="label">${t('visit.invite_relation')}</legend>

@@ -42,11 +42,11 @@ export class CLinkDialog extends CElement {
     `;
     const footer = html`
       <button class="button" type="button" data-testid="link-done" @click=${() => this.emit('close')}>${t('link.done')}</button>
-      <button class="button primary" type="button" data-testid="copy-link" @click=${this._copy}>
+      <button class="button primary" type="button" data-testid="copy-link" @click=${this._copy.bind(this)}>
         <c-icon name=${this._copied ? 'check' : 'copy'}></c-icon>${t(this._copied ? 'link.copied' : 'link.copy')}
       </button>
     `;
-    return html`<c-dialog .open=${this.link !== null} .heading=${t('link.title', { name: this.name })} .content=${content} .footer=${footer}></c-dialog>`;
+    return html`<c-dialog .open=${this.link !== null} .heading=${t('link.title', { name: this.name })} .content=${content} .footer=${footer} @close=${() => this.emit('close')}></c-dialog>`;
   }
 
   async _copy() {

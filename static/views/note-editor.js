@@ -179,9 +179,9 @@ export class CNoteEditor extends CElement {
             @input=${(/** @type {InputEvent} */ event) => { this._addendum = /** @type {HTMLTextAreaElement} */ (event.target).value; }}></textarea>
           <p class="hint" id="addendum-hint">${t('note.addendum_hint')}</p>
         </div>
-        <button class="button" type="submit" data-testid="note-addendum-add" aria-busy=${this._busy} ?disabled=${this._busy || !this._addendum.trim()}>
+        <div><button class="button" type="submit" data-testid="note-addendum-add" aria-busy=${this._busy} ?disabled=${this._busy || !this._addendum.trim()}>
           ${t('note.addendum_add')}
-        </button>
+        </button></div>
       </form>
     `;
   }

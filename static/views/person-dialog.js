@@ -52,13 +52,13 @@ export class CPersonDialog extends CElement {
       <button class="button primary" type="submit" form="person-form" aria-busy=${this._busy} ?disabled=${this._busy} data-testid="person-save">${t(isNew ? 'people.create' : 'people.save')}</button>
     `;
     const heading = isNew ? t('people.new') : t('people.edit_named', { name: this._member?.name ?? '' });
-    return html`<c-dialog .open=${this.person !== null} .heading=${heading} .content=${this.person ? this._form() : nothing} .footer=${footer}></c-dialog>`;
+    return html`<c-dialog .open=${this.person !== null} .heading=${heading} .content=${this.person ? this._form() : nothing} .footer=${footer} @close=${() => this.emit('close')}></c-dialog>`;
   }
 
   _form() {
     const member = this._member;
     return html`
-      <form id="person-form" class="stack" novalidate autocomplete="off" @submit=${this._submit}>
+      <form id="person-form" class="stack" novalidate autocomplete="off" @submit=${this._submit.bind(this)}>
         ${this._error ? html`<div class="notice danger" role="alert"><c-icon name="alert"></c-icon><span>${this._error}</span></div>` : nothing}
         ${this._field('name', 'people.field.name', { value: member?.name })}
         ${member ? nothing : html`

@@ -62,13 +62,13 @@ export class CPlanDialog extends CElement {
       <button class="button" type="button" @click=${() => this.emit('close')}>${t('core.cancel')}</button>
       <button class="button primary" type="submit" form="plan-form" aria-busy=${this._busy} ?disabled=${this._busy} data-testid="plan-save">${t('plan.save')}</button>
     `;
-    return html`<c-dialog .open=${this.open} .heading=${t('plan.title')} .content=${this.open ? this._form() : nothing} .footer=${footer}></c-dialog>`;
+    return html`<c-dialog .open=${this.open} .heading=${t('plan.title')} .content=${this.open ? this._form() : nothing} .footer=${footer} @close=${() => this.emit('close')}></c-dialog>`;
   }
 
   _form() {
     const soon = nextQuarter(new Date());
     return html`
-      <form id="plan-form" class="stack" novalidate @submit=${this._submit} data-testid="plan-form">
+      <form id="plan-form" class="stack" novalidate @submit=${this._submit.bind(this)} data-testid="plan-form">
         ${this._error ? html`<div class="notice danger" role="alert"><c-icon name="alert"></c-icon><span>${this._error}</span></div>` : nothing}
         ${this._chosen ? this._patient(this._chosen) : this._search()}
         ${this.doctors
@@ -119,7 +119,7 @@ export class CPlanDialog extends CElement {
         <label for="plan-patient">${t('plan.patient')}</label>
         <input id="plan-patient" role="combobox" autocomplete="off" spellcheck="false" aria-expanded=${found.length > 0} aria-controls="plan-found" aria-autocomplete="list"
           aria-activedescendant=${this._active >= 0 ? `plan-found-${this._active}` : nothing} aria-invalid=${missing ? 'true' : 'false'}
-          aria-describedby="plan-patient-hint plan-patient-error" data-testid="plan-patient" @input=${this._typed} @keydown=${this._key}>
+          aria-describedby="plan-patient-hint plan-patient-error" data-testid="plan-patient" @input=${this._typed.bind(this)} @keydown=${this._key.bind(this)}>
         <p class="hint" id="plan-patient-hint" role="status">${this._hint()}</p>
         <p class="error" id="plan-patient-error">${missing ?? nothing}</p>
         <ul id="plan-found" role="listbox" class="combobox-list" aria-label=${t('plan.patient')} ?hidden=${found.length === 0}>

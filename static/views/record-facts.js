@@ -9,15 +9,14 @@ import './note-text.js';
 
 const DECISION_KINDS = /** @type {Record<string, string>} */ ({ given: 'good', refused: 'warning', withdrawn: 'warning' });
 
-/** <c-record-facts .record .open>: who agreed to what words, what proves the recording, and the note once the record is open. */
+/** <c-record-facts .record>: who agreed to what words, what proves the recording, and the note. */
 export class CRecordFacts extends CElement {
-  static properties = { record: { attribute: false }, open: { type: Boolean } };
+  static properties = { record: { attribute: false } };
 
   constructor() {
     super();
     /** @type {import('../state/playback.js').ArchiveRecord | null} */
     this.record = null;
-    this.open = false;
   }
 
   render() {
@@ -25,7 +24,7 @@ export class CRecordFacts extends CElement {
     if (!record) return nothing;
     return html`
       <div class="stack">
-        ${this._consents(record)} ${record.recording ? this._integrity(record, record.recording) : nothing} ${this.open ? this._note(record) : nothing}
+        ${this._consents(record)} ${record.recording ? this._integrity(record, record.recording) : nothing} ${this._note(record)}
       </div>
     `;
   }

@@ -90,6 +90,12 @@ export class CSignIn extends Page {
       <section class="sign-in-demo" aria-labelledby="demo-title">
         <h2 id="demo-title">${t('sign_in.demo_title')}</h2>
         <p class="quiet">${t('sign_in.demo_lead')}</p>
+        ${link
+          ? html`<div class="demo-link">
+              <a class="button" href=${link} target="_blank" rel="noopener" data-testid="demo-join-link"><c-icon name="link"></c-icon>${t('sign_in.demo_patient_link')}</a>
+              <p class="small quiet">${t('sign_in.demo_patient_link_hint')}</p>
+            </div>`
+          : nothing}
         <ul class="demo-accounts">
           ${accounts.map((account) => {
             const role = t(`core.role_${account.role}`);
@@ -109,12 +115,6 @@ export class CSignIn extends Page {
             `;
           })}
         </ul>
-        ${link
-          ? html`<div class="demo-link">
-              <a class="button" href=${link} target="_blank" rel="noopener" data-testid="demo-join-link"><c-icon name="link"></c-icon>${t('sign_in.demo_patient_link')}</a>
-              <p class="small quiet">${t('sign_in.demo_patient_link_hint')}</p>
-            </div>`
-          : nothing}
       </section>
     `;
   }

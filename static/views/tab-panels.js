@@ -8,7 +8,7 @@ import './icon.js';
  * `stays`: kept in the page while another tab is shown, so that what was scrolled and typed stands when it is back.
  */
 
-/** <c-tab-panels .tabs .selected .label>: WAI-ARIA tabs; arrow keys move, Home and End go to the ends. Tells `select` with the id. */
+/** <c-tab-panels .tabs .selected .label>: WAI-ARIA tabs; arrow keys move, Home and End go to the ends. Tells `tab-chosen` with the id. */
 export class CTabPanels extends CElement {
   static properties = { tabs: { attribute: false }, selected: {}, label: {} };
 
@@ -28,7 +28,7 @@ export class CTabPanels extends CElement {
       <div class="tabs panel-tabs" role="tablist" aria-label=${this.label} @keydown=${this._key}>
         ${this.tabs.map(({ id, text, icon, count = 0, countText = '' }) => html`
           <button role="tab" type="button" id=${`tab-${id}`} aria-controls=${`panel-${id}`} aria-selected=${id === this.selected} tabindex=${id === this.selected ? '0' : '-1'}
-            data-testid=${`tab-${id}`} @click=${() => this.emit('select', id)}>
+            data-testid=${`tab-${id}`} @click=${() => this.emit('tab-chosen', id)}>
             <c-icon name=${icon}></c-icon><span>${text}</span>
             ${count > 0 ? html`<span class="count" aria-hidden="true">${count}</span><span class="visually-hidden">${countText}</span>` : nothing}
           </button>
@@ -50,7 +50,7 @@ export class CTabPanels extends CElement {
     if (!(event.key in places)) return;
     event.preventDefault();
     const { id } = this.tabs[places[event.key]];
-    this.emit('select', id);
+    this.emit('tab-chosen', id);
     setTimeout(() => /** @type {HTMLElement | null} */ (this.querySelector(`#tab-${id}`))?.focus());
   }
 }

@@ -4,6 +4,7 @@ import { t } from '../i18n/i18n.js';
 import { CElement } from './element.js';
 import './icon.js';
 
+const SHORTEST = 3; // letters of a reason that says something
 const REASONS = ['care', 'request', 'quality', 'legal', 'other'];
 
 /** <c-viewing-reason .busy .expired>: why somebody opens a record. Tells `reason` with the words for the access log. */
@@ -46,7 +47,7 @@ export class CViewingReason extends CElement {
     event.preventDefault();
     const words = String(new FormData(/** @type {HTMLFormElement} */ (event.currentTarget)).get('words') ?? '').trim();
     const reason = this._choice === 'other' ? words : this._choice && t(`record_page.reason.${this._choice}`);
-    if (!reason) {
+    if (reason.length < SHORTEST) {
       this._missing = t('record_page.reason_missing');
       return;
     }

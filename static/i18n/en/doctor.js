@@ -92,6 +92,7 @@ export default {
   'dashboard.live': 'Live',
   'dashboard.not_live': 'Reconnecting. The list may be out of date.',
   'dashboard.keys': 'Keyboard: {j} and {k} move, {enter} opens.',
+  'dashboard.link': 'Link',
   'dashboard.copy_link_for': 'Make a new link for {name}',
   'dashboard.cancel_for': 'Cancel the consultation with {name}',
   'dashboard.cancel_title': 'Cancel this consultation?',

@@ -89,6 +89,7 @@ export default {
   'dashboard.live': '实时',
   'dashboard.not_live': '正在重新连接，列表可能不是最新的。',
   'dashboard.keys': '键盘：{j} {k} 移动，{enter} 打开。',
+  'dashboard.link': '链接',
   'dashboard.copy_link_for': '为{name}生成新链接',
   'dashboard.cancel_for': '取消{name}的问诊',
   'dashboard.cancel_title': '确定取消本次问诊？',
