@@ -193,7 +193,10 @@ class Database:
             reading = embedded_engine(self._url, begin="BEGIN", pragmas=_READER_PRAGMAS)
         else:
             writers = _SERVER_WRITERS
-            writing = reading = create_engine(self._url, poolclass=NullPool)
+            writing = create_engine(self._url, poolclass=NullPool)
+            reading = create_engine(self._url, poolclass=NullPool, isolation_level="REPEATABLE READ").execution_options(
+                postgresql_readonly=True
+            )
         self._writing = _Lender(writing, name="records-writer", count=writers, is_writer=True)
         self._reading = _Lender(reading, name="records-reader", count=self._readers, is_writer=False)
         async with self._writing.lend() as connection:
