@@ -93,7 +93,8 @@ def _confine() -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 4096):  # not `sys.stdin`: its lock, held here, would abort our own good end
+        pass
     os._exit(1)
 
 
