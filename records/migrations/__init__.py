@@ -27,6 +27,8 @@ def migrate(url: str) -> bool:
     """
     parsed = database_url(url)
     embedded = parsed.get_backend_name() == "sqlite"
+    if embedded:
+        Path(parsed.database or "").touch(mode=0o600)  # the files beside it take its mode
     engine = embedded_engine(parsed, begin="BEGIN IMMEDIATE") if embedded else create_engine(parsed)
     try:
         with engine.begin() as connection:

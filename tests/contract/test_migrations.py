@@ -14,6 +14,7 @@ from sqlalchemy import create_engine
 import records.migrations
 from records.migrations import HEAD, NewerDatabase, current, migrate
 from records.tables import metadata
+from tests.small_clinic import small_clinic
 
 
 def url(directory: Path) -> str:
@@ -65,6 +66,13 @@ def test_a_second_start_finds_it_done_at_once(tmp_path: Path) -> None:
     began = perf_counter()
     assert migrate(url(tmp_path)) is False
     assert perf_counter() - began < 0.25
+
+
+async def test_only_the_owner_reads_the_files(tmp_path: Path) -> None:
+    async with small_clinic(tmp_path) as clinic:
+        files = list(clinic.directory.glob("consilium.db*"))
+        assert len(files) == 3, "the database, its log and the log's index"
+        assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
 
 
 def test_looking_makes_no_file(tmp_path: Path) -> None:
