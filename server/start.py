@@ -20,7 +20,7 @@ from server.refusal import Refused
 async def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; 0 when everything could be closed in time."""
     logging.configure(settings.log)
-    tls, trial = _tls(settings)
+    tls, trial = tls_of(settings)
     app = create_app(settings, authority=trial.authority if trial else None)
     node = app[NODE]
 
@@ -51,7 +51,11 @@ def base_urls(settings: Settings, *, port: int, secure: bool) -> list[str]:
     return [f"{scheme}://{in_url(one)}{suffix}" for one in hosts]
 
 
-def _tls(settings: Settings) -> tuple[ssl.SSLContext | None, TrialCertificate | None]:
+def tls_of(settings: Settings) -> tuple[ssl.SSLContext | None, TrialCertificate | None]:
+    """Return what TLS is spoken with, None for none, and the trial certificate if it is one.
+
+    Raises Refused when the settings' own certificate can't be used.
+    """
     server = settings.server
     try:
         if server.tls == "off":

@@ -34,6 +34,7 @@ from records.segments import SegmentSink
 from records.unit_of_work import SqlStore
 from rooms.service import RoomService
 from server.composition import Composition
+from server.housekeeping import Housekeeping
 from server.metrics import CountedPublisher, Metrics
 from server.refusal import Refused
 from server.services import Services
@@ -91,6 +92,9 @@ async def open_services(
     sign_in = SignInService(store, issuer, demonstration=settings.demonstration.enabled)
     stack.callback(sign_in.close)
     demonstration = await _demonstration(settings, store, event_log)
+    housekeeping = Housekeeping(sign_in)
+    housekeeping.start()
+    stack.push_async_callback(housekeeping.close)
 
     blobs = BlobStore(settings.data.path / "blobs")
     consultations = ConsultationService(store)
