@@ -13,13 +13,14 @@ from media.segment_packets import SegmentFile, SegmentPackets
 SAMPLE_RATE: Final = 48000
 
 _PER_MS: Final = SAMPLE_RATE / 1000
-_BYTES: Final = 4  # one mono sample, a float
+_BYTES: Final = 2  # one mono sample, 16 bits
+_LOUDEST: Final = 32767
 _NEVER: Final = -(2**62)
 _TOLERANCE: Final = SAMPLE_RATE * 15 // 1000  # rounding and drift below this are no reason for a crack in the voice
 
 
 class VoiceTrack:
-    """One person's sound as mono floats of 48 kHz, silence where there is none. Positions are in samples."""
+    """One person's sound as mono samples of 16 bits, 48 kHz, silence where there is none. Positions are in samples."""
 
     def __init__(self, files: Sequence[SegmentFile]) -> None:
         self._packets = SegmentPackets(files)
@@ -67,7 +68,7 @@ class VoiceTrack:
         """Yield pieces of sound with their positions. One decoder for all segments: it needs what came before."""
         decoder = av.AudioCodecContext.create("opus", "r")
         decoder.sample_rate, decoder.layout = SAMPLE_RATE, "stereo"
-        resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
         for at_ms, packet in self._packets:
             position = round(at_ms * _PER_MS)
             try:
@@ -88,14 +89,16 @@ class Mixer:
         self._voices = voices
 
     def block(self, at_ms: float, count: int) -> bytes:
-        """Return `count` samples as floats within ±1 from `at_ms` on, which does not go back."""
+        """Return `count` samples from `at_ms` on, which does not go back; what is too loud together is cut."""
         first = round(at_ms * _PER_MS)
         parts = [part for voice in self._voices if (part := voice.read(first, count)) is not None]
         if not parts:
             return bytes(count * _BYTES)
-        mixed = array("f", parts[0])
+        if len(parts) == 1:
+            return parts[0]
+        mixed = array("i", array("h", parts[0]))
         for part in parts[1:]:
-            mixed = array("f", map(add, mixed, array("f", part)))
-        if max(mixed) > 1 or min(mixed) < -1:
-            mixed = array("f", (max(-1.0, min(1.0, sample)) for sample in mixed))
-        return mixed.tobytes()
+            mixed = array("i", map(add, mixed, array("h", part)))
+        if max(mixed) > _LOUDEST or min(mixed) < -_LOUDEST:
+            mixed = array("i", (max(-_LOUDEST, min(_LOUDEST, sample)) for sample in mixed))
+        return array("h", mixed).tobytes()
