@@ -129,13 +129,11 @@ export class Session extends Emitter {
 
   /**
    * Take the seat in a consultation's room and keep it. The outcome is told by `entered` or `entry_failed`.
-   * @param {string} consultation
+   * @param {string} consultation @param {number} [since]  the newest event that the caller has
    */
-  enter(consultation) {
-    if (this._consultation !== consultation) {
-      this._since = 0;
-      this._early.clear();
-    }
+  enter(consultation, since = 0) {
+    this._since = since;
+    this._early.clear();
     this._consultation = consultation;
     this.open();
     if (this._socket.connected) this._enterNow();

@@ -30,7 +30,7 @@
  *   setConsent('given' | 'refused' | 'withdrawn')
  *   for the doctor: admit(participant), hold(participant), remove(participant), startRecording(), stopRecording(), finish()
  *
- * Notices: { kind: 'admitted' | 'held' | 'message' | 'arrived' | 'joined' | 'gone' | 'recording_started' |
+ * Notices: { kind: 'admitted' | 'held' | 'message' | 'arrived' | 'joined' | 'back' | 'gone' | 'recording_started' |
  *            'recording_stopped' | 'consent' | 'screen_ended' | 'device_lost', participant?, name?, text?, decision?, reason? }
  */
 import { conversation, emptyChat, reduceChat, TYPING_SHOWN_MS, TYPING_TOLD_EVERY_MS, typists } from './chat.js';
@@ -147,7 +147,7 @@ export class CallController {
   enter() {
     this.error = null;
     this._setPhase('entering');
-    this._session.enter(this.consultation);
+    this._session.enter(this.consultation, this.room.seq);
   }
 
   /** Hang up: media ends, the seat is free, the visit goes on. */
@@ -377,6 +377,7 @@ export class CallController {
   /** @param {readonly WireEvent[]} events */
   _onEvents(events) {
     for (const event of events) {
+      if (event.seq <= this.room.seq) continue;
       this.room = reduceRoom(this.room, event);
       if (event.kind === 'message_posted') {
         const mine = event.author === this.you?.participant;
@@ -430,7 +431,7 @@ export class CallController {
       case 'participant_admitted':
         return this._notice({ kind: 'joined', ...about });
       case 'participant_connected':
-        return participantOf(this.room, event.participant)?.admitted ? this._notice({ kind: 'joined', ...about }) : undefined;
+        return participantOf(this.room, event.participant)?.admitted ? this._notice({ kind: 'back', ...about }) : undefined;
       case 'participant_disconnected':
         return participantOf(this.room, event.participant)?.admitted ? this._notice({ kind: 'gone', ...about }) : undefined;
       case 'recording_started':

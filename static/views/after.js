@@ -10,13 +10,13 @@ import './skeleton.js';
 
 /** After the visit: that it is over, what happens now, what was recorded, and whom to call. */
 export class CAfter extends Page {
-  static properties = { ...Page.properties, _consultation: { state: true }, _failed: { state: true } };
+  static properties = { ...Page.properties, _consultation: { state: true }, _without: { state: true } };
 
   constructor() {
     super();
     /** @type {any} */
     this._consultation = null;
-    this._failed = false;
+    this._without = false;
   }
 
   get heading() {
@@ -25,10 +25,14 @@ export class CAfter extends Page {
 
   async connectedCallback() {
     super.connectedCallback();
+    if (auth.me?.role === 'guest') {
+      this._without = true;
+      return;
+    }
     try {
       this._consultation = await api.get(`/consultations/${this.params.id}`);
     } catch {
-      this._failed = true; // the page says the essential without it
+      this._without = true; // the page says the essential all the same
     }
   }
 
@@ -53,7 +57,7 @@ export class CAfter extends Page {
 
   _summary() {
     const consultation = this._consultation;
-    if (this._failed) return nothing;
+    if (this._without) return nothing;
     if (!consultation) return html`<c-skeleton lines="3"></c-skeleton>`;
     const { clinician, department, started_at: started, finished_at: finished, recording_state: recording } = consultation;
     return html`

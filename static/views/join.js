@@ -69,6 +69,10 @@ export class CJoin extends Page {
         navigate('/sign-in', { replace: true });
         return;
       }
+      if (auth.me.role === 'guest') {
+        this._consultation = { id: this._id }; // what it is about is not for guests
+        return;
+      }
       this._consultation = await api.get(`/consultations/${this._id}`);
       if (this._consultation.status === 'finished') navigate(`/after/${this._id}`, { replace: true });
     } catch (error) {
@@ -105,11 +109,14 @@ export class CJoin extends Page {
   /** @param {any} consultation */
   _greeting(consultation) {
     const { clinician, department, scheduled_at: at } = consultation;
+    if (!clinician) {
+      return html`<header class="stack tight"><h1 tabindex="-1">${t('call.hello', { name: auth.me?.name ?? '' })}</h1><p class="large">${t('call.invited')}</p></header>`;
+    }
     const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
     return html`
       <header class="stack tight">
         <h1 tabindex="-1">${t('call.hello', { name: auth.me?.name ?? '' })}</h1>
-        <p class="large">${t('call.with_doctor', { name: clinician?.name ?? '', department: (language() === 'en' ? department?.name_en : department?.name_zh) ?? '' })}</p>
+        <p class="large">${t('call.with_doctor', { name: clinician.name, department: language() === 'en' ? department.name_en : department.name_zh })}</p>
         <p class="row wrap"><c-icon name="calendar"></c-icon><time datetime=${at}>${formatDay(at)} ${formatTime(at)}</time><span class="quiet small">${t('call.zone', { zone })}</span></p>
       </header>
     `;

@@ -1,7 +1,8 @@
 // @ts-check
-import { html, nothing, svg } from 'lit';
+import { html, svg } from 'lit';
 import { formatDuration, t } from '../i18n/i18n.js';
 import { CElement } from './element.js';
+import './icon.js';
 
 /** @typedef {import('../state/playback.js').Lane} Lane */
 /** @typedef {{ offset: number, kind: 'message' | 'consent' | 'event', text: string }} Mark */
@@ -37,8 +38,9 @@ export class CTimelineStrip extends CElement {
     return html`
       <div class="strip">
         <div class="strip-names" aria-hidden="true">
-          ${this.lanes.map((lane) => html`<span class="strip-name clip" data-source=${lane.source}>${t('record_page.lane_of', { name: lane.name, source: t(`record_page.lane.${lane.source}`) })}</span>`)}
-          <span class="strip-name marks clip">${t('record_page.marks')}</span>
+          ${this.lanes.map((lane) => html`<span class="strip-name" title=${t('record_page.lane_of', { name: lane.name, source: t(`record_page.lane.${lane.source}`) })}>
+            <c-icon name=${lane.source}></c-icon><span class="clip">${lane.name}</span></span>`)}
+          <span class="strip-name marks"><c-icon name="chat"></c-icon><span class="clip">${t('record_page.marks')}</span></span>
         </div>
         <div class="strip-track" role="slider" tabindex="0" aria-label=${t('record_page.timeline')} aria-describedby="strip-hint" aria-valuemin="0"
           aria-valuemax=${Math.round(duration / 1000)} aria-valuenow=${Math.round(this.position / 1000)} data-testid="timeline"
@@ -64,7 +66,6 @@ export class CTimelineStrip extends CElement {
       <ul class="strip-legend small quiet">
         ${['track', 'gap', 'message', 'consent', 'event'].map((kind) => html`<li><span class="legend-mark" data-kind=${kind}></span>${t(`record_page.legend.${kind}`)}</li>`)}
       </ul>
-      ${this.duration === 0 ? nothing : html`<p class="strip-ends small quiet figures"><span>0:00</span><span>${formatDuration(this.duration)}</span></p>`}
     `;
   }
 

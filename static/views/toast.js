@@ -7,7 +7,7 @@ import { CElement } from './element.js';
 import './icon.js';
 
 /** @typedef {'plain' | 'good' | 'warning' | 'danger'} ToastKind */
-/** @typedef {{ id: number, text: string, kind: ToastKind }} Toast */
+/** @typedef {{ id: number, text: string, kind: ToastKind, about: string }} Toast */
 
 const SHOWN_MS = 6000;
 const AT_MOST = 4;
@@ -21,11 +21,11 @@ const listeners = new Set();
 
 /**
  * Show a sentence for six seconds; also spoken by screen readers.
- * @param {string} text @param {{ kind?: ToastKind }} [options]
+ * @param {string} text @param {{ kind?: ToastKind, about?: string }} [options]  `about`: for `dismissToasts`
  */
-export function toast(text, { kind = 'plain' } = {}) {
+export function toast(text, { kind = 'plain', about = '' } = {}) {
   const id = ++counter;
-  toasts = [...toasts.filter((other) => other.text !== text), { id, text, kind }].slice(-AT_MOST);
+  toasts = [...toasts.filter((other) => other.text !== text), { id, text, kind, about }].slice(-AT_MOST);
   tell();
   setTimeout(() => dismiss(id), SHOWN_MS);
 }
@@ -41,6 +41,12 @@ export function announce(text, { urgent = false } = {}) {
   setTimeout(() => {
     region.textContent = text;
   }, 50); // an empty region first, so that the same words are read again
+}
+
+/** Take away what has been seen elsewhere, or belonged to a page that is gone. @param {string} about */
+export function dismissToasts(about) {
+  toasts = toasts.filter((other) => other.about !== about);
+  tell();
 }
 
 /** @param {number} id */

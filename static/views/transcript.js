@@ -11,9 +11,9 @@ import './icon.js';
  * The words for an event of a visit.
  * @param {import('../state/playback.js').TimelineEvent} event
  */
-export function eventText({ kind, name, decision, reason }) {
+export function eventText({ kind, name, decision, reason, role }) {
   const params = { name: name ?? '', kind };
-  for (const key of [`event.${kind}.${decision ?? reason ?? ''}`, `event.${kind}`]) {
+  for (const key of [`event.${kind}.${decision ?? reason ?? role ?? ''}`, `event.${kind}`]) {
     if (hasText(key)) return t(key, params);
   }
   return t('event.other', params);

@@ -13,7 +13,7 @@ import './app-shell.js';
 import { Page } from './element.js';
 import './error-panel.js';
 import './skeleton.js';
-import { announce, toast } from './toast.js';
+import { announce, dismissToasts, toast } from './toast.js';
 
 const WIDE = '(min-width: 900px)';
 
@@ -139,6 +139,7 @@ export class CVisit extends Page {
     if (!call || call.phase === this._phase) return;
     this._phase = call.phase;
     this.wantShell(call.phase === 'call' ? 'none' : 'plain');
+    if (call.phase !== 'call') dismissToasts('call');
     if (call.phase === 'finished') navigate(`/after/${call.consultation}`, { replace: true });
     if (call.phase === 'seat_taken' || call.phase === 'left' || call.phase === 'removed') call.local.release();
     this.updateComplete.then(() => /** @type {HTMLElement | null} */ (this.querySelector('h1[tabindex], h2'))?.focus());
@@ -158,15 +159,17 @@ export class CVisit extends Page {
       case 'message':
         if (this._chatOpen && document.visibilityState === 'visible') return undefined;
         playSignal('message');
-        return toast(t('call.message_from', { name, text: clip(notice.text ?? '') }));
+        return toast(t('call.message_from', { name, text: clip(notice.text ?? '') }), { about: 'message' });
       case 'joined':
-        return toast(t('call.joined', { name }));
+        return toast(t('call.joined', { name }), { about: 'call' });
+      case 'back':
+        return announce(t('call.joined', { name }));
       case 'gone':
         return announce(t('call.person_away', { name }));
       case 'recording_started':
         return announce(t('call.recording_started'), { urgent: true });
       case 'recording_stopped':
-        return toast(t('call.recording_stopped'));
+        return toast(t('call.recording_stopped'), { about: 'call' });
       case 'device_lost':
         return toast(t('call.device_lost', { kind: t(`call.${notice.text}`) }), { kind: 'warning' });
       default:
@@ -176,6 +179,7 @@ export class CVisit extends Page {
 
   _toggleChat() {
     this._chatOpen = !this._chatOpen;
+    if (this._chatOpen) dismissToasts('message');
     if (this._chatOpen) this.updateComplete.then(() => this.querySelector('textarea')?.focus());
   }
 

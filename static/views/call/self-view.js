@@ -38,7 +38,7 @@ export class CSelfView extends CElement {
     const camera = local.tracks.camera;
     return html`
       <div class="self-view" data-testid="self-view" @pointerdown=${this._down} @pointermove=${this._move} @pointerup=${this._up} @pointercancel=${this._up}>
-        <c-call-tile .name=${t('call.you')} .track=${camera} .mirrored=${local.facing === 'user'} .state=${camera ? 'live' : 'no-picture'}
+        <c-call-tile .name=${t('call.you')} .person=${call.you?.name ?? ''} .track=${camera} .filled=${true} .mirrored=${local.facing === 'user'} .state=${camera ? 'live' : 'no-picture'}
           .micOff=${local.muted.microphone || !local.tracks.microphone}></c-call-tile>
         <button class="self-move" type="button" aria-label=${t('call.move_self')} title=${t('call.move_self')} @click=${this._next}>
           <c-icon name="flip-corner"></c-icon>

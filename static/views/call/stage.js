@@ -61,7 +61,7 @@ export class CCallStage extends CElement {
       <c-call-tile data-testid="tile" data-participant=${person.id} data-source=${source} .name=${person.name}
         .about=${source === 'camera' ? roleText(person.role) : ''} .track=${track} .kind=${source} .micOff=${isMuted(person)}
         .state=${stateOf(call, person, source, track)} .line=${lineOf(call.quality[person.id])} .pinnable=${pinnable}
-        .pinned=${key === this._pinned} @pin=${() => this._pin(key)}></c-call-tile>
+        .remembers=${true} .pinned=${key === this._pinned} @pin=${() => this._pin(key)}></c-call-tile>
     `;
   }
 

@@ -5,20 +5,26 @@ import { CElement } from '../element.js';
 import '../icon.js';
 import { initialsOf, lineText, streamOf } from './parts.js';
 
+const COPY_EVERY_MS = 1000;
+const COPY_WIDTH = 480;
+const STILL_MS = 4000; // an older copy isn't brought back as "the last picture"
+
 /** Up to this part of a picture may be cut away so that it fills its place. */
 const CUT_AT_MOST = 0.3;
 
 /** One person's picture, or their initials; with their name, what they send, and how their connection is. */
 export class CCallTile extends CElement {
   static properties = {
-    name: {}, about: {}, track: { attribute: false }, kind: { reflect: true }, mirrored: { type: Boolean },
+    name: {}, person: {}, about: {}, track: { attribute: false }, kind: { reflect: true }, mirrored: { type: Boolean },
     micOff: { type: Boolean }, state: { reflect: true }, line: {}, pinnable: { type: Boolean }, pinned: { type: Boolean },
-    _still: { state: true },
+    filled: { type: Boolean }, remembers: { type: Boolean }, _still: { state: true },
   };
 
   constructor() {
     super();
     this.name = '';
+    /** Whose initials stand in place of a picture, where `name` is "You". */
+    this.person = '';
     this.about = '';
     /** @type {MediaStreamTrack | null} */
     this.track = null;
@@ -33,22 +39,33 @@ export class CCallTile extends CElement {
     this.line = 'unknown';
     this.pinnable = false;
     this.pinned = false;
+    /** Fill the place whatever is cut away. */
+    this.filled = false;
+    /** Show the last picture when the person loses the line. */
+    this.remembers = false;
     /** The last picture of a track that is gone, shown until there is a new one. @type {HTMLCanvasElement | null} */
     this._still = null;
+    /** @type {{ copy: HTMLCanvasElement, at: number } | null} */
+    this._last = null;
     this._size = new ResizeObserver(() => this._fit());
   }
 
   connectedCallback() {
     super.connectedCallback();
     this._size.observe(this);
-    this.keep(() => this._size.disconnect());
+    const copying = setInterval(() => this._copy(), COPY_EVERY_MS);
+    this.keep(() => {
+      this._size.disconnect();
+      clearInterval(copying);
+    });
   }
 
   /** @param {import('lit').PropertyValues} changed */
   willUpdate(changed) {
-    const before = changed.get('track');
-    if (changed.has('track') && before && before !== this.track && this.state !== 'no-picture') this._still = this._snapshot() ?? this._still;
     if (this.state === 'no-picture') this._still = null;
+    else if (this._last && (this.state === 'away' || changed.get('track')) && performance.now() - this._last.at < STILL_MS) {
+      this._still = this._last.copy;
+    }
   }
 
   render() {
@@ -57,7 +74,7 @@ export class CCallTile extends CElement {
       <video class=${this.mirrored ? 'mirrored' : ''} ?hidden=${!shown} .srcObject=${streamOf(this.track)} autoplay playsinline
         .muted=${true} disablepictureinpicture @resize=${this._fit} @playing=${this._onPlaying} @timeupdate=${this._onPlaying}></video>
       ${this._still}
-      ${shown || this._still ? nothing : html`<div class="tile-initials" aria-hidden="true"><span>${initialsOf(this.name)}</span></div>`}
+      ${shown || this._still ? nothing : html`<div class="tile-initials" aria-hidden="true"><span>${initialsOf(this.person || this.name)}</span></div>`}
       ${this._words()}
       <div class="tile-label">
         ${this.micOff ? html`<c-icon name="microphone-off" .label=${t('call.their_microphone_off')}></c-icon>` : nothing}
@@ -91,15 +108,20 @@ export class CCallTile extends CElement {
     this._fit();
   }
 
-  /** A copy, because the section that brought the picture may bring somebody else's next. @returns {HTMLCanvasElement | null} */
-  _snapshot() {
+  /**
+   * Keep a small copy of the latest picture: when a track ends the browser drops its last one at once, and the section
+   * that brought it may bring somebody else's next.
+   */
+  _copy() {
     const video = this.querySelector('video');
-    if (!video?.videoWidth) return null;
-    const still = document.createElement('canvas');
-    still.className = video.className;
-    [still.width, still.height] = [video.videoWidth, video.videoHeight];
-    still.getContext('2d')?.drawImage(video, 0, 0);
-    return still;
+    if (!this.remembers || this.state !== 'live' || !video?.videoWidth || video.paused || document.hidden) return;
+    const copy = this._last && this._last.copy !== this._still ? this._last.copy : document.createElement('canvas');
+    const width = Math.min(video.videoWidth, COPY_WIDTH);
+    const height = Math.round((width * video.videoHeight) / video.videoWidth);
+    if (copy.width !== width || copy.height !== height) [copy.width, copy.height] = [width, height];
+    copy.className = video.className;
+    copy.getContext('2d')?.drawImage(video, 0, 0, width, height);
+    this._last = { copy, at: performance.now() };
   }
 
   /** Fill the place when little would be cut away; otherwise show the whole picture. Screens are always whole. */
@@ -109,7 +131,7 @@ export class CCallTile extends CElement {
     const picture = video.videoWidth / video.videoHeight;
     const place = this.clientWidth / this.clientHeight;
     const cut = 1 - Math.min(picture / place, place / picture);
-    video.classList.toggle('whole', this.kind === 'screen' || cut > CUT_AT_MOST);
+    video.classList.toggle('whole', this.kind === 'screen' || (!this.filled && cut > CUT_AT_MOST));
   }
 
   updated() {

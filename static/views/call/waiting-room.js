@@ -80,7 +80,7 @@ export class CWaitingRoom extends CElement {
     const { local } = call;
     return html`
       <section class="stack" aria-label=${t('call.own_picture')}>
-        <div class="preview small"><c-call-tile .name=${t('call.you')} .track=${local.tracks.camera} .mirrored=${local.facing === 'user'}
+        <div class="preview small"><c-call-tile .name=${t('call.you')} .person=${call.you?.name ?? ''} .track=${local.tracks.camera} .mirrored=${local.facing === 'user'}
           .state=${local.tracks.camera ? 'live' : 'no-picture'} .micOff=${local.muted.microphone || !local.tracks.microphone}></c-call-tile></div>
         <c-level-meter .track=${local.tracks.microphone} .muted=${local.muted.microphone}></c-level-meter>
         <div class="cluster">
