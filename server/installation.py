@@ -70,9 +70,9 @@ async def create_user(settings: Settings, account: NewAccount) -> int:
 
 
 async def rotate_record_keys(settings: Settings) -> int:
-    """Protect what is new with a fresh key, and wrap every consultation's data key anew. Safe to repeat.
+    """Protect what is new with a fresh key, and wrap every consultation's data key anew.
 
-    A running server keeps the ring it has read: stop it first.
+    Safe to repeat and safe while the server runs: it reads the ring again before it wraps a key.
     """
     async with _records(settings) as records:
         active = records.ring.rotate()
