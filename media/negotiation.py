@@ -181,11 +181,6 @@ class Negotiation:
             resting[0].track = track
             resting[0].ssrc, resting[0].rtx_ssrc = self._new_ssrc(), self._new_ssrc()
 
-    def _first_mid(self) -> str:
-        """The section that carries the transport of all (RFC 9143): the first that was not refused."""
-        sections: list[PublishSection | ReceiveSection] = [*self.publish, *self.receive]
-        return next((section.mid for section in sections if not section.refused), "")
-
     def _new_ssrc(self) -> int:
         taken = {ssrc for section in self.receive for ssrc in (section.ssrc, section.rtx_ssrc)}
         while (ssrc := self._draw(32)) in taken or ssrc < 256:
@@ -269,11 +264,10 @@ class Negotiation:
             "a=rtcp-mux",
             "a=rtcp-rsize",
         ]
-        if section.mid == self._first_mid():
-            for rank, address in enumerate(self._site.addresses):
-                priority = 126 << 24 | (65535 - rank) << 8 | 255  # RFC 8445, 5.1.2.1: host, in the order configured
-                lines.append(f"a=candidate:{rank + 1} 1 udp {priority} {address} {self._site.port} typ host")
-            lines.append("a=end-of-candidates")
+        for rank, address in enumerate(self._site.addresses):
+            priority = 126 << 24 | (65535 - rank) << 8 | 255  # RFC 8445, 5.1.2.1: host, in the order configured
+            lines.append(f"a=candidate:{rank + 1} 1 udp {priority} {address} {self._site.port} typ host")
+        lines.append("a=end-of-candidates")
         return lines + [f"a=extmap:{name} {_EXTENSIONS[name]}" for name in extensions]
 
 

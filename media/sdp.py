@@ -108,10 +108,10 @@ class _Reader:
         self.sections.append(AnsweredSection(found[1] == "video", found[2] == "0", types))
 
     def _take_fingerprint(self, value: str) -> None:
+        """Keep a sha-256 fingerprint; other hashes of the same certificate may stand beside it (RFC 8122, 5)."""
         found = _FINGERPRINT.fullmatch(value)
-        if found is None:
-            raise Invalid("the answer's fingerprint is not sha-256")
-        self.fingerprints.add(found[1].upper())
+        if found is not None:
+            self.fingerprints.add(found[1].upper())
 
     def _take_attribute(self, section: AnsweredSection, name: str, value: str) -> None:
         if name in _DIRECTIONS and not value:

@@ -94,7 +94,8 @@ def test_an_independent_parser_reads_the_offer() -> None:
     parsed = SessionDescription.parse(offer.sdp)
     assert [media.kind for media in parsed.media] == ["audio", "video", "video", "video"]
     assert [media.direction for media in parsed.media] == ["recvonly", "recvonly", "recvonly", "sendonly"]
-    assert [candidate.ip for candidate in parsed.media[0].ice_candidates] == list(SITE.addresses)
+    for media in parsed.media:
+        assert [candidate.ip for candidate in media.ice_candidates] == list(SITE.addresses)
     assert parsed.media[3].ssrc_group[0].semantic == "FID"
 
 
@@ -206,18 +207,6 @@ def test_a_refused_section_is_left_out_of_the_next_offer() -> None:
     assert "a=group:BUNDLE 0 3" in second.sdp
     assert second.publish == {"0": Source.MICROPHONE}
     assert second.sdp.count("m=video 0 ") == 2
-
-
-def test_the_candidates_are_where_the_transport_is() -> None:
-    one = negotiation()
-    first = one.offer()
-    assert first is not None
-    assert "a=candidate" in first.sdp.split("m=")[1]
-    one.answer(1, answer_to(first.sdp).replace("m=audio 9", "m=audio 0"))
-    one.want(frozenset({CAMERA}))
-    second = one.offer()
-    assert second is not None
-    assert ["a=candidate" in part for part in second.sdp.split("m=")[1:]] == [False, True, False, False]
 
 
 REFUSALS = {
