@@ -82,7 +82,8 @@ class Spans:
 def _covered(segments: Iterable[Segment]) -> list[tuple[datetime, datetime]]:
     """Return when anything was recorded, as times more than `EMPTY_LIMIT` apart. An open segment has no end yet."""
     joined: list[tuple[datetime, datetime]] = []
-    for segment in sorted(segments, key=lambda segment: segment.started_at):
+    recorded = [segment for segment in segments if segment.frames or not segment.closed]
+    for segment in sorted(recorded, key=lambda segment: segment.started_at):
         ends = segment.started_at + timedelta(milliseconds=segment.duration_ms) if segment.closed else _NO_END
         if joined and segment.started_at - joined[-1][1] <= EMPTY_LIMIT:
             joined[-1] = (joined[-1][0], max(joined[-1][1], ends))

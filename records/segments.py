@@ -104,6 +104,8 @@ class SegmentSink:
 
     async def _begin(self, spec: SegmentSpec, blob_id: str) -> DataKey:
         async with self._database.write() as connection:
+            left_over = delete(segments).where(*_place(spec), segments.c.closed.is_(False))
+            await connection.execute(left_over)  # of a process that stopped before it made the blob
             await connection.execute(
                 insert(segments).values(
                     recording=spec.recording,

@@ -29,6 +29,7 @@ from records.sealing import KeyRing, Sealer
 from records.segments import SegmentSink
 from records.unit_of_work import SqlStore
 from rooms.events import RecordingStarted, RoomEvent, RoomOpened, Source
+from rooms.ports import SegmentGap, SegmentSpec
 from rooms.tracks import TrackRef
 from tests.synthetic_rtp import EPOCH_NS, Decoded, Person, decode
 
@@ -269,6 +270,25 @@ async def test_a_recorder_that_is_behind_drops_packets_and_says_so(archive: Arch
     reasons = {gap.reason for segment in await archive.segments() for gap in segment.gaps}
     assert reasons == {"overrun"}
     await recorder.shut_down()
+
+
+async def test_a_row_without_a_blob_is_no_hindrance(archive: Archive) -> None:
+    spec = SegmentSpec(ROOM, RECORDING, TrackRef(DOCTOR, Source.CAMERA), 0, "vp8", "video/webm", BEGIN)
+    await archive.sink._begin(spec, "segments/con_a/usr_doctor-camera-00000")  # and then the process stopped
+    restarted = SegmentSink(archive.database, archive.sealer, archive.blobs)
+    assert restarted.next_index(ROOM, RECORDING, spec.track) == 0
+    writer = await asyncio.to_thread(restarted.open, spec)
+    await asyncio.to_thread(writer.write, b"media")
+    await asyncio.to_thread(lambda: writer.close(duration_ms=20, frames=1, gaps=[SegmentGap(0, 5, "loss")]))
+    (segment,) = await archive.segments()
+    assert (segment.closed, segment.size_bytes, segment.gaps) == (True, 5, (SegmentGap(0, 5, "loss"),))
+
+
+async def test_a_segment_of_no_recording_is_refused_as_failing_storage(archive: Archive) -> None:
+    track = TrackRef(DOCTOR, Source.CAMERA)
+    spec = SegmentSpec(ROOM, RecordingId("rec_unknown"), track, 7, "vp8", "video/webm", BEGIN)
+    with pytest.raises(OSError, match="manifest"):
+        await asyncio.to_thread(archive.sink.open, spec)
 
 
 def _record_until_killed(path: Path, ready: Callable[[], None]) -> None:
