@@ -143,5 +143,5 @@ const UNITS = {
 
 /** @param {string} ucum */
 export function unitText(ucum) {
-  return UNITS[ucum] ?? ucum;
+  return UNITS[ucum] ?? ucum.replace(/[[\]{}]/g, '');
 }

@@ -8,7 +8,7 @@
  * @typedef {{ started_at: string, stopped_at: string | null, offset_ms: number }} Span
  * @typedef {{
  *   offset_ms: number | null, at: string, kind: string, participant?: string | null, name?: string | null, text?: string | null,
- *   decision?: string | null, source?: string | null, reason?: string | null, seq?: number,
+ *   decision?: string | null, source?: string | null, reason?: string | null, seq?: number, role?: string,
  * }} TimelineEvent
  * @typedef {{ id: string, name: string, content_type: string, size_bytes: number }} Attachment
  * @typedef {{
@@ -57,7 +57,7 @@ export function offsetAt(spans, at) {
 
 /** What a reader of the archive need not see: seats flicker, devices report. */
 const QUIET = new Set([
-  'participant_connected', 'readiness_reported', 'messages_read', 'message_posted', 'track_muted', 'video_reception_changed',
+  'readiness_reported', 'messages_read', 'message_posted', 'track_muted', 'video_reception_changed',
   'room_opened',
 ]);
 
@@ -75,11 +75,11 @@ export function isChapter(event) {
 }
 
 /**
- * Messages and events as one list in the order they happened.
- * @param {Pick<ArchiveRecord, 'messages' | 'timeline'>} record
+ * Messages and events as one list in the order they happened; an event says what the person it is about was there.
+ * @param {Pick<ArchiveRecord, 'messages' | 'timeline' | 'participants'>} record
  * @returns {Line[]}
  */
-export function transcriptOf({ messages, timeline }) {
+export function transcriptOf({ messages, timeline, participants }) {
   /** @type {Line[]} */
   const lines = messages.map((message) => ({
     type: 'message', key: `m${message.seq}`, offset: message.offset_ms, at: message.at, message,
@@ -87,7 +87,8 @@ export function transcriptOf({ messages, timeline }) {
   timeline.forEach((event, index) => {
     const isTrack = event.kind === 'track_published' || event.kind === 'track_unpublished';
     if (QUIET.has(event.kind) || (isTrack && event.source !== 'screen')) return;
-    lines.push({ type: 'event', key: `e${event.seq ?? index}-${index}`, offset: event.offset_ms, at: event.at, event });
+    const role = participants.find((each) => each.participant === event.participant)?.role;
+    lines.push({ type: 'event', key: `e${event.seq ?? index}-${index}`, offset: event.offset_ms, at: event.at, event: { ...event, role } });
   });
   return lines.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }

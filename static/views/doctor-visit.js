@@ -286,7 +286,7 @@ export class CDoctorVisit extends Page {
       case 'gone':
         return announce(t('call.person_away', { name }));
       case 'consent':
-        return toast(`${name}: ${t(`visit.consent.${decision}`)}`, { kind: decision === 'given' ? 'good' : 'warning' });
+        return toast(t(`visit.told.${decision}`, { name }), { kind: decision === 'given' ? 'good' : 'warning' });
       case 'recording_started':
         return toast(t('visit.recording_started'));
       case 'recording_stopped':

@@ -1,8 +1,8 @@
 // @ts-check
 import { html, nothing } from 'lit';
-import { formatDate, language, t } from '../i18n/i18n.js';
+import { formatDate, formatDateTime, language, t } from '../i18n/i18n.js';
 import { api } from '../net/api.js';
-import { byTime, departmentName } from '../state/clinic.js';
+import { byTime, departmentName, isOver } from '../state/clinic.js';
 import { chartsOf } from '../state/measurements.js';
 import { CElement } from './element.js';
 import { Resource } from './resource.js';
@@ -141,8 +141,16 @@ export class CHistory extends CElement {
 
   /** @param {PatientHistory} history */
   _consultations({ consultations }) {
-    const earlier = consultations.filter((each) => each.id !== this.consultation).sort((a, b) => byTime(b, a));
+    const others = consultations.filter((each) => each.id !== this.consultation);
+    const planned = others.filter((each) => !isOver(each)).sort(byTime);
+    const earlier = others.filter((each) => each.status === 'finished').sort((a, b) => byTime(b, a));
     return html`
+      ${planned.length > 0
+        ? html`<section class="history-section" aria-labelledby="planned-title">
+            <div class="history-head"><h3 id="planned-title"><c-icon name="calendar"></c-icon>${t('history.planned')}</h3></div>
+            <ul class="history-list">${planned.map((visit) => html`<li>${this._visitLine(visit)} <span class="block">${visit.reason}</span></li>`)}</ul>
+          </section>`
+        : nothing}
       <section class="history-section" aria-labelledby="consultations-title" data-testid="earlier-consultations">
         <div class="history-head"><h3 id="consultations-title"><c-icon name="history"></c-icon>${t('history.consultations')}</h3></div>
         ${earlier.length > 0
@@ -153,19 +161,23 @@ export class CHistory extends CElement {
   }
 
   /** @param {EarlierConsultation} visit */
+  _visitLine({ scheduled_at, status, clinician, department }) {
+    const when = status === 'finished' ? formatDate(scheduled_at) : formatDateTime(scheduled_at);
+    return html`<time class="strong" datetime=${scheduled_at}>${when}</time>
+      <span class="quiet small">${[clinician.name, departmentName(department, language())].filter(Boolean).join(' · ')}</span>`;
+  }
+
+  /** @param {EarlierConsultation} visit */
   _earlier(visit) {
     const date = formatDate(visit.scheduled_at);
-    const isOver = visit.status === 'finished';
     return html`
-      <li class="history-visit" data-status=${visit.status}>
-        <p><time class="strong" datetime=${visit.scheduled_at}>${date}</time>
-          <span class="quiet small">${[visit.clinician.name, departmentName(visit.department, language())].filter(Boolean).join(' · ')}</span></p>
+      <li class="history-visit">
+        <p>${this._visitLine(visit)}</p>
         <p>${visit.reason}</p>
-        ${isOver ? nothing : html`<c-badge text=${t(`status.${visit.status}`)}></c-badge>`}
         ${visit.note && hasWords(visit.note)
           ? html`<details class="history-note"><summary>${t('history.open_note')}${visit.note.signed_at ? '' : ` · ${t('note_state.draft')}`}</summary>
               <c-note-text .note=${visit.note}></c-note-text></details>`
-          : isOver ? html`<p class="quiet small">${t('history.no_note')}</p>` : nothing}
+          : html`<p class="quiet small">${t('history.no_note')}</p>`}
         ${visit.recording_id || visit.recording_state
           ? html`<a class="history-play" href=${`/archive/${visit.id}`} target=${this.consultation ? '_blank' : nothing} data-testid="open-recording"
               aria-label=${t('history.play_for', { date })}><c-icon name="play"></c-icon>${t('history.play')}</a>`

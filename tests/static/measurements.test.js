@@ -58,5 +58,5 @@ test('what cannot be read as a measurement is left out', () => {
 });
 
 test('units are written for readers', () => {
-  assert.deepEqual(['mm[Hg]', 'Cel', 'furlong'].map(unitText), ['mmHg', '°C', 'furlong']);
+  assert.deepEqual(['mm[Hg]', 'Cel', 'm[IU]/L', 'furlong'].map(unitText), ['mmHg', '°C', 'mIU/L', 'furlong']);
 });

@@ -54,10 +54,11 @@ test('a gap told twice is one gap', () => {
 
 test('the transcript is messages and events in the order they happened, without the noise', () => {
   const lines = transcriptOf({
+    participants: [{ participant: 'pat_1', name: 'Li Na', role: 'patient' }],
     messages: [{ seq: 5, at: '2026-03-02T12:00:20.000Z', offset_ms: 20_000, author: 'pat_1', author_name: 'Li Na', text: 'Hello', attachments: [] }],
     timeline: [
       { offset_ms: 30_000, at: '2026-03-02T12:00:30.000Z', kind: 'visit_finished' },
-      { offset_ms: null, at: '2026-03-02T11:59:00.000Z', kind: 'participant_admitted' },
+      { offset_ms: null, at: '2026-03-02T11:59:00.000Z', kind: 'participant_admitted', participant: 'pat_1' },
       { offset_ms: 10_000, at: '2026-03-02T12:00:10.000Z', kind: 'readiness_reported' },
       { offset_ms: 11_000, at: '2026-03-02T12:00:11.000Z', kind: 'track_published', source: 'camera' },
       { offset_ms: 12_000, at: '2026-03-02T12:00:12.000Z', kind: 'track_published', source: 'screen' },
@@ -66,6 +67,7 @@ test('the transcript is messages and events in the order they happened, without 
   assert.deepEqual(lines.map((line) => (line.type === 'message' ? 'message' : line.event.kind)), [
     'participant_admitted', 'track_published', 'message', 'visit_finished',
   ]);
+  assert.equal(lines[0].type === 'event' && lines[0].event.role, 'patient');
 });
 
 test('the line that is on is the last one that has begun; what lies before the recording is passed over', () => {

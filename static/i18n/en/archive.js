@@ -122,6 +122,8 @@ export default {
   'record_page.facts': 'The consultation',
 
   'event.participant_arrived': '{name} came into the waiting room',
+  'event.participant_arrived.clinician': '{name} opened the room',
+  'event.participant_connected': '{name} came back',
   'event.participant_admitted': '{name} was admitted',
   'event.participant_held': '{name} was sent back to the waiting room',
   'event.participant_removed': '{name} was removed',

@@ -122,6 +122,8 @@ export default {
   'record_page.facts': '问诊信息',
 
   'event.participant_arrived': '{name}进入候诊室',
+  'event.participant_arrived.clinician': '{name}进入诊室',
+  'event.participant_connected': '{name}重新进入',
   'event.participant_admitted': '{name}已接诊',
   'event.participant_held': '{name}返回候诊室',
   'event.participant_removed': '{name}被移出',
