@@ -75,8 +75,8 @@ async def rotate_record_keys(settings: Settings) -> int:
     Safe to repeat and safe while the server runs: it reads the ring again before it wraps a key.
     """
     async with _records(settings) as records:
-        active = records.ring.rotate()
-        changed = await records.sealer.rewrap_all()
+        changed = await records.sealer.rotate()
+        active = records.ring.active
         await _note(records, "keys.rotate", f"records {active}")
     _say(f"Key {active} is in use; {changed} data keys were wrapped anew. Older keys stay for older backups.")
     return 0

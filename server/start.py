@@ -15,6 +15,7 @@ from server.app import NODE, create_app
 from server.certificate import TrialCertificate
 from server.greeting import greeting
 from server.refusal import Refused
+from server.wiring import make_data_directory
 
 
 async def serve(settings: Settings) -> int:
@@ -64,6 +65,7 @@ def tls_of(settings: Settings) -> tuple[ssl.SSLContext | None, TrialCertificate 
             return certificate.tls_context(Path(server.tls_certificate), Path(server.tls_key)), None
         if server.tls == "auto" and (is_loopback(server.host) or server.trusted_proxies):
             return None, None
+        make_data_directory(settings)
         trial = certificate.trial_certificate(
             settings.data.path / "tls", addresses=_addresses(server.host), now=utc_now()
         )

@@ -56,6 +56,16 @@ def token_keys(settings: Settings) -> Path:
     return settings.data.path / "keys" / "tokens.json"
 
 
+def make_data_directory(settings: Settings) -> None:
+    """Make the data directory where there is none, open to nobody but its owner."""
+    directory = settings.data.path
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise Refused(f"the data directory {directory} can't be made: {error.strerror}") from error
+
+
 def open_key_ring(path: Path) -> KeyRing:
     """Read the secrets at `path`, or make them where there are none."""
     try:
@@ -66,7 +76,7 @@ def open_key_ring(path: Path) -> KeyRing:
 
 async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:
     """Open the database, brought to the shape that this version needs; `stack` closes it."""
-    settings.data.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_directory(settings)
     try:
         await asyncio.to_thread(migrate, database_url(settings))
     except NewerDatabase as error:

@@ -125,6 +125,14 @@ def test_an_unknown_setting_is_refused_before_anything_starts(data: Path) -> Non
     assert not data.exists()
 
 
+def test_a_data_directory_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    result = run("migrate", data=tmp_path / "file" / "data")
+    assert result.returncode == 1
+    assert "can't be made" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_help_names_every_command() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "server", "--help"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
@@ -250,4 +258,5 @@ def test_on_an_address_that_others_reach_it_speaks_tls_with_a_trial_certificate(
         with urllib.request.urlopen(f"https://127.0.0.1:{port}/readyz", timeout=5, context=context) as response:
             assert response.status == 200
             assert "Strict-Transport-Security" in response.headers
+    assert data.stat().st_mode & 0o777 == 0o700
     assert (data / "tls" / "server-key.pem").stat().st_mode & 0o777 == 0o600
