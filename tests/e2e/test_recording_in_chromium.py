@@ -1,4 +1,4 @@
-"""Two pages of Chromium recorded through the media plane: flashes and beeps of both are together in the composed file."""
+"""Two pages of Chromium, recorded through the media plane: flashes and beeps of both are together in the film."""
 
 import asyncio
 import io
@@ -15,7 +15,6 @@ from kernel.ids import RecordingId, RoomId
 from media.composer import SegmentSource, TrackSource, compose
 from media.plane import UdpMediaPlane
 from media.recorder import Recorder
-from rooms.events import Source
 from rooms.ports import SegmentGap, SegmentSpec
 from rooms.tracks import TrackRef
 from tests.e2e.test_media_plane_in_chromium import ANNE, BO, CHROMIUM, DEVICES, FLAGS, ROOM, Seats, _page, routing
