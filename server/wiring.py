@@ -1,6 +1,7 @@
 """The composition root: every part of a node, constructed and opened in order. Plain calls, no container."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from demonstration.clinic import Demonstration
 from identity.service import SignInService
 from identity.tokens import TokenIssuer
 from kernel.clock import Now
+from kernel.ids import ParticipantId
 from media.ice_servers import turn_credentials
 from media.plane import UdpMediaPlane
 from media.recorder import Recorder
@@ -32,6 +34,7 @@ from records.recordings import RecordedMedia
 from records.sealing import KeyRing, KeyRingUnusable, Sealer
 from records.segments import SegmentSink
 from records.unit_of_work import SqlStore
+from rooms.ports import IceServer
 from rooms.service import RoomService
 from server.composition import Composition
 from server.housekeeping import Housekeeping
@@ -102,7 +105,6 @@ async def open_services(
     issuer = TokenIssuer(open_key_ring(token_keys(settings)), now)
     sign_in = SignInService(store, issuer, demonstration=settings.demonstration.enabled)
     stack.callback(sign_in.close)
-    await sign_in.forget_expired()
     demonstration = await _demonstration(settings, store, event_log)
     housekeeping = Housekeeping(sign_in)
     housekeeping.start()
@@ -121,15 +123,7 @@ async def open_services(
 
     recorder = Recorder(segments)
     stack.push_async_callback(recorder.shut_down)
-    media = UdpMediaPlane(
-        now=now,
-        host=settings.media.host,
-        port=settings.media.port,
-        announced_addresses=settings.media.announced_addresses,
-        recorder=recorder,
-        silent_after=timedelta(milliseconds=settings.media.silent_after_ms),
-        gone_after=timedelta(seconds=settings.media.gone_after_s),
-    )
+    media = _media_plane(settings, recorder, now)
     await media.open()
     stack.push_async_callback(media.close)
 
@@ -148,12 +142,7 @@ async def open_services(
         reception=consultations,
         consent_texts=consent_texts.text_for,
         attachments=attachments,
-        ice_servers=turn_credentials(
-            urls=settings.turn.urls,
-            secret=settings.turn.secret,
-            lifetime=timedelta(seconds=settings.turn.lifetime_s),
-            now=now,
-        ),
+        ice_servers=_ice_servers(settings, now),
         origins=[settings.server.base_url.rstrip("/")] if settings.server.base_url else [],
     )
     rooms.announce_to(CountedPublisher(gateway, metrics))
@@ -191,6 +180,27 @@ async def drain(services: Services) -> None:
     services.rooms.begin_draining()
     await services.gateway.close()
     await services.rooms.close()
+
+
+def _media_plane(settings: Settings, recorder: Recorder, now: Now) -> UdpMediaPlane:
+    return UdpMediaPlane(
+        now=now,
+        host=settings.media.host,
+        port=settings.media.port,
+        announced_addresses=settings.media.announced_addresses,
+        recorder=recorder,
+        silent_after=timedelta(milliseconds=settings.media.silent_after_ms),
+        gone_after=timedelta(seconds=settings.media.gone_after_s),
+    )
+
+
+def _ice_servers(settings: Settings, now: Now) -> Callable[[ParticipantId], list[IceServer]]:
+    return turn_credentials(
+        urls=settings.turn.urls,
+        secret=settings.turn.secret,
+        lifetime=timedelta(seconds=settings.turn.lifetime_s),
+        now=now,
+    )
 
 
 def _watch(metrics: Metrics, media: UdpMediaPlane, recorder: Recorder, rooms: RoomService, gateway: Gateway) -> None:
