@@ -35,8 +35,9 @@ export function hasUnsavedNotes() {
 }
 
 export class NoteSaver {
-  /** @param {string} consultation */
-  constructor(consultation) {
+  /** @param {string} consultation @param {Pick<typeof api, 'get' | 'put' | 'post'>} [server] */
+  constructor(consultation, server = api) {
+    this._server = server;
     this._path = `/consultations/${consultation}/note`;
     /** @type {NoteState} */
     this.state = emptyNote;
@@ -58,7 +59,7 @@ export class NoteSaver {
   }
 
   async load() {
-    this._act({ type: 'loaded', note: await api.get(this._path) });
+    this._act({ type: 'loaded', note: await this._server.get(this._path) });
     return this.state;
   }
 
@@ -83,7 +84,7 @@ export class NoteSaver {
     if (!note || (phase !== 'unsaved' && phase !== 'failed')) return phase === 'saved';
     this._act({ type: 'saving' });
     try {
-      this._act({ type: 'saved', note: await api.put(this._path, { version: note.version, ...draft }) });
+      this._act({ type: 'saved', note: await this._server.put(this._path, { version: note.version, ...draft }) });
     } catch (error) {
       await this._failed(error);
     }
@@ -95,15 +96,15 @@ export class NoteSaver {
   async sign() {
     if (isBlank(this.state.draft)) return false;
     if (!(await this._settled())) return false;
-    const note = await api.post(`${this._path}/sign`, { version: this.state.note?.version });
+    const note = await this._server.post(`${this._path}/sign`, { version: this.state.note?.version });
     this._act({ type: 'settled', note });
     return true;
   }
 
   /** @param {string} text */
   async addAddendum(text) {
-    await api.post(`${this._path}/addenda`, { text });
-    this._act({ type: 'settled', note: await api.get(this._path) });
+    await this._server.post(`${this._path}/addenda`, { text });
+    this._act({ type: 'settled', note: await this._server.get(this._path) });
   }
 
   keepMine() {
@@ -126,7 +127,7 @@ export class NoteSaver {
   /** @param {unknown} error */
   async _failed(error) {
     if (error instanceof ApiError && error.status === 409) {
-      const theirs = await api.get(this._path).catch(() => null);
+      const theirs = await this._server.get(this._path).catch(() => null);
       if (theirs) {
         this._act({ type: 'conflict', note: theirs });
         return;

@@ -63,7 +63,7 @@ export class CHistory extends CElement {
     return html`
       <section class="history-allergies" data-known=${allergies.length > 0} aria-labelledby="allergies-title" data-testid="allergies">
         <div class="history-head">
-          <h3 id="allergies-title"><c-icon name="alert"></c-icon>${t('history.allergies')}</h3>
+          <h2 id="allergies-title"><c-icon name="alert"></c-icon>${t('history.allergies')}</h2>
           ${this._addButton('allergies', 'history.add_allergy')}
         </div>
         ${allergies.length === 0
@@ -147,12 +147,12 @@ export class CHistory extends CElement {
     return html`
       ${planned.length > 0
         ? html`<section class="history-section" aria-labelledby="planned-title">
-            <div class="history-head"><h3 id="planned-title"><c-icon name="calendar"></c-icon>${t('history.planned')}</h3></div>
+            <div class="history-head"><h2 id="planned-title"><c-icon name="calendar"></c-icon>${t('history.planned')}</h2></div>
             <ul class="history-list">${planned.map((visit) => html`<li>${this._visitLine(visit)} <span class="block">${visit.reason}</span></li>`)}</ul>
           </section>`
         : nothing}
       <section class="history-section" aria-labelledby="consultations-title" data-testid="earlier-consultations">
-        <div class="history-head"><h3 id="consultations-title"><c-icon name="history"></c-icon>${t('history.consultations')}</h3></div>
+        <div class="history-head"><h2 id="consultations-title"><c-icon name="history"></c-icon>${t('history.consultations')}</h2></div>
         ${earlier.length > 0
           ? html`<ol class="history-timeline">${earlier.map((visit) => this._earlier(visit))}</ol>`
           : html`<p class="quiet">${t('history.no_consultations')}</p>`}
@@ -191,7 +191,7 @@ export class CHistory extends CElement {
     return html`
       <section class="history-section" aria-labelledby=${`${kind}-title`} data-testid=${kind}>
         <div class="history-head">
-          <h3 id=${`${kind}-title`}><c-icon name=${icon}></c-icon>${t(title)}</h3>
+          <h2 id=${`${kind}-title`}><c-icon name=${icon}></c-icon>${t(title)}</h2>
           ${this._addButton(kind, add)}
         </div>
         ${content}

@@ -71,7 +71,7 @@ export class CVisitPeople extends CElement {
   _waiting(call) {
     return html`
       <section class="stack tight" aria-labelledby="people-waiting" data-testid="people-waiting">
-        <h3 id="people-waiting">${t('visit.waiting_here')}</h3>
+        <h2 id="people-waiting">${t('visit.waiting_here')}</h2>
         ${call.waiting.length === 0
           ? html`<p class="quiet">${t('visit.nobody_waiting')}</p>`
           : html`<ul class="list">${call.waiting.map((person) => html`
@@ -88,7 +88,7 @@ export class CVisitPeople extends CElement {
   _inCall(call) {
     return html`
       <section class="stack tight" aria-labelledby="people-in-call" data-testid="people-in-call">
-        <h3 id="people-in-call">${t('visit.in_call')}</h3>
+        <h2 id="people-in-call">${t('visit.in_call')}</h2>
         <ul class="list">${admitted(call.room).map((person) => html`
           <li class="people-row">
             <span class="avatar" data-role=${person.role} aria-hidden="true">${initials(person.name)}</span>
@@ -111,7 +111,7 @@ export class CVisitPeople extends CElement {
     const mine = call.me?.consent?.decision;
     return html`
       <section class="stack tight" aria-labelledby="people-consent" data-testid="people-consent">
-        <div class="row between wrap"><h3 id="people-consent">${t('visit.consent_title')}</h3>
+        <div class="row between wrap"><h2 id="people-consent">${t('visit.consent_title')}</h2>
           <c-badge kind=${isOn ? 'recording' : 'plain'} text=${t(isOn ? 'visit.record_on' : 'visit.record_off')}></c-badge></div>
         <ul class="list">${people.map((person) => {
           const decision = person.consent?.decision ?? 'none';
@@ -133,7 +133,7 @@ export class CVisitPeople extends CElement {
   _invited() {
     return html`
       <section class="stack tight" aria-labelledby="people-links" data-testid="people-links">
-        <div class="row between wrap"><h3 id="people-links">${t('visit.invited')}</h3>
+        <div class="row between wrap"><h2 id="people-links">${t('visit.invited')}</h2>
           <button class="button" type="button" data-testid="people-invite" @click=${() => this.emit('invite')}><c-icon name="invite"></c-icon>${t('visit.invite')}</button></div>
         ${this._links.render((links) => html`<ul class="list">${links.map((link) => html`
           <li class="people-row">
