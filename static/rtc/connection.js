@@ -50,6 +50,10 @@ export class MediaConnection extends Emitter {
     this._configuration = {};
     /** The connection before this one, for its last pictures. @type {RTCPeerConnection | null} */
     this._previous = null;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this._previousUntil = undefined;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this._mending = undefined;
     this._begun = 0; // counts beginnings: what belongs to an earlier one is dropped
     /** @type {Offer[]} */
     this._waiting = [];
@@ -90,6 +94,7 @@ export class MediaConnection extends Emitter {
     const was = this.status;
     this._begun += 1;
     clearInterval(this._timer);
+    clearTimeout(this._mending);
     this._timer = undefined;
     this._retire();
     this._closePrevious();
@@ -208,7 +213,7 @@ export class MediaConnection extends Emitter {
     } else if (state === 'disconnected' || state === 'failed') {
       this._brokenSince ||= Date.now();
       this._setStatus('reconnecting');
-      setTimeout(() => this._mend(peer), state === 'failed' ? 0 : DISCONNECTED_MS);
+      this._mendIn(peer, state === 'failed' ? 0 : DISCONNECTED_MS);
     }
   }
 
@@ -221,7 +226,13 @@ export class MediaConnection extends Emitter {
       return;
     }
     this.restart();
-    setTimeout(() => this._mend(peer), RESTART_EVERY_MS);
+    this._mendIn(peer, RESTART_EVERY_MS);
+  }
+
+  /** @param {RTCPeerConnection} peer @param {number} milliseconds */
+  _mendIn(peer, milliseconds) {
+    clearTimeout(this._mending);
+    this._mending = setTimeout(() => this._mend(peer), milliseconds);
   }
 
   /** Put the present connection aside; its last pictures stay in view until the next one has some. */
@@ -232,14 +243,12 @@ export class MediaConnection extends Emitter {
     this._peer = null;
     this._senders = {};
     this._brokenSince = 0;
-    const previous = this._previous;
-    for (const sender of previous.getSenders()) sender.replaceTrack(null).catch(() => {});
-    setTimeout(() => {
-      if (this._previous === previous) this._closePrevious();
-    }, OLD_PICTURES_MS);
+    for (const sender of this._previous.getSenders()) sender.replaceTrack(null).catch(() => {});
+    this._previousUntil = setTimeout(() => this._closePrevious(), OLD_PICTURES_MS);
   }
 
   _closePrevious() {
+    clearTimeout(this._previousUntil);
     this._previous?.close();
     this._previous = null;
   }

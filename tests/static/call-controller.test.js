@@ -1,0 +1,311 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Emitter } from '../../static/net/emitter.js';
+import { CallController } from '../../static/state/call-controller.js';
+
+const [DOCTOR, ME] = ['usr_doctor', 'pat_me'];
+const NOON = '2026-11-25T12:00:00.000Z';
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+class FakeSession extends Emitter {
+  constructor() {
+    super();
+    Object.assign(this, { status: 'connected', sent: [], refuse: {} });
+  }
+
+  enter(consultation, since) {
+    this.sent.push(['enter', { consultation, since }]);
+  }
+
+  async leave() {
+    this.sent.push(['leave', {}]);
+  }
+
+  async request(event, payload) {
+    this.sent.push([event, payload]);
+    if (this.refuse[event]) throw Object.assign(new Error(event), { code: this.refuse[event] });
+    return { ok: true };
+  }
+
+  said(event) {
+    return this.sent.filter(([name]) => name === event).map(([, payload]) => payload);
+  }
+}
+
+class FakeLocal extends Emitter {
+  constructor() {
+    super();
+    this.tracks = { microphone: { kind: 'audio' }, camera: { kind: 'video' }, screen: null };
+    this.muted = { microphone: false, camera: false };
+    this.state = { access: { microphone: 'open', camera: 'open' }, found: {}, chosen: {} };
+  }
+
+  async setMicrophone(on) {
+    this.muted = { ...this.muted, microphone: !on };
+    this.emit('changed');
+  }
+
+  async setCamera(on) {
+    this.tracks.camera = on ? { kind: 'video' } : null;
+    this.muted = { ...this.muted, camera: !on };
+    this.state.access.camera = on ? 'open' : 'off';
+    this.emit('changed');
+  }
+
+  async shareScreen() {
+    this.tracks.screen = { kind: 'video' };
+    this.emit('changed');
+    return true;
+  }
+
+  stopScreen() {
+    this.tracks.screen = null;
+    this.emit('changed');
+  }
+}
+
+class FakeMedia extends Emitter {
+  constructor() {
+    super();
+    Object.assign(this, { status: 'closed', started: 0, sending: {}, stats: { frozen: new Set() } });
+  }
+
+  async start() {
+    this.started += 1;
+    this.status = 'connecting';
+  }
+
+  stop() {
+    this.status = 'closed';
+  }
+
+  async publish(source, track) {
+    this.sending[source] = track;
+  }
+
+  offered() {}
+
+  told(state) {
+    this.heard = state;
+  }
+}
+
+function start(parts = {}) {
+  const session = new FakeSession();
+  const local = new FakeLocal();
+  const media = new FakeMedia();
+  let ids = 0;
+  const call = new CallController({
+    consultation: 'con_1', session, local, connect: () => media, api: {}, consentShown: () => ({ version: '2', language: 'en' }),
+    newId: () => `message-${(ids += 1)}`, now: () => new Date(NOON), ...parts,
+  });
+  let seq = 0;
+  const happen = (...facts) => session.emit('events', facts.map((fact) => ({ seq: (seq += 1), at: NOON, ...fact })));
+  const entered = () => session.emit('entered', { you: { participant: ME, role: 'patient', name: 'Ada' }, room: { id: 'con_1' }, events: [], last_seq: seq });
+  const notices = [];
+  call.onNotice(({ kind }) => notices.push(kind));
+  return { call, session, local, media, happen, entered, notices };
+}
+
+const arrived = (participant, role) => ({ kind: 'participant_arrived', participant, role, name: participant, language: 'en' });
+const connected = (participant) => ({ kind: 'participant_connected', participant });
+const ADMITTED = { kind: 'participant_admitted', participant: ME, by: DOCTOR };
+const PAST = [{ kind: 'room_opened', clinician: DOCTOR }, arrived(DOCTOR, 'clinician'), arrived(ME, 'patient'), connected(ME)];
+
+test('before admission one waits, and nothing is sent', (context) => {
+  const { call, happen, entered, media, session } = start();
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST);
+  entered();
+  assert.equal(call.phase, 'waiting');
+  assert.equal(media.started, 0);
+  assert.deepEqual(session.said('track_publish'), []);
+});
+
+test('admission starts the media and tells what is sent, with a notice', (context) => {
+  const { call, happen, entered, media, session, notices } = start();
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST);
+  entered();
+  happen(ADMITTED);
+  assert.equal(call.phase, 'call');
+  assert.equal(media.started, 1);
+  assert.deepEqual(session.said('track_publish'), [{ source: 'microphone', muted: false }, { source: 'camera', muted: false }]);
+  assert.deepEqual(notices, ['admitted']);
+});
+
+test('the past is no news', (context) => {
+  const { call, happen, entered, notices } = start();
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST, ADMITTED, { kind: 'message_posted', author: DOCTOR, client_message_id: 'x', body: { text: 'Hello' } });
+  entered();
+  assert.deepEqual(notices, []);
+  assert.equal(call.unread, 1);
+});
+
+test('after every new entry media begins anew and tracks are told again', (context) => {
+  const { call, happen, entered, media, session } = start();
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST, ADMITTED);
+  entered();
+  session.emit('status', 'reconnecting');
+  assert.equal(call.link, 'reconnecting');
+  session.emit('status', 'connected');
+  entered();
+  assert.equal(media.started, 2);
+  assert.equal(session.said('track_publish').length, 4);
+});
+
+test('coming back asks only for what is new', async (context) => {
+  const { call, happen, entered, session } = start();
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST);
+  entered();
+  await call.leave();
+  assert.equal(call.phase, 'left');
+  call.enter();
+  assert.deepEqual(session.said('enter').map(({ since }) => since), [0, 4]);
+});
+
+test('muting is told as muting, a camera that is off as muted too, a shared screen as a track of its own', async (context) => {
+  const { call, happen, entered, media, session } = start();
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST, ADMITTED);
+  entered();
+  await call.setMicrophone(false);
+  await call.setCamera(false);
+  assert.equal(media.sending.camera, null);
+  assert.deepEqual(session.said('track_mute'), [{ source: 'microphone', muted: true }, { source: 'camera', muted: true }]);
+  await call.shareScreen();
+  assert.deepEqual(session.said('track_publish').at(-1), { source: 'screen', muted: false });
+  call.stopScreen();
+  assert.deepEqual(session.said('track_unpublish'), [{ source: 'screen' }]);
+});
+
+test('on hold the media stops, and one waits again', (context) => {
+  const { call, happen, entered, media, notices } = start();
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST, ADMITTED);
+  entered();
+  happen({ kind: 'participant_held', participant: ME, by: DOCTOR });
+  assert.equal(call.phase, 'waiting');
+  assert.equal(media.status, 'closed');
+  assert.deepEqual(notices, ['held']);
+});
+
+test('what was settled beforehand is told once, after the first entry', (context) => {
+  const prepared = { readiness: { camera: 'ok' }, consent: { decision: 'given', version: '2', language: 'en' } };
+  const { call, happen, entered, session } = start({ prepared });
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST);
+  entered();
+  entered();
+  assert.deepEqual(session.said('readiness_report'), [prepared.readiness]);
+  assert.deepEqual(session.said('consent_set'), [prepared.consent]);
+});
+
+test('a consent answers the words that are shown', async (context) => {
+  const { call, session } = start();
+  context.after(() => call.end());
+  await call.setConsent('withdrawn');
+  assert.deepEqual(session.said('consent_set'), [{ decision: 'withdrawn', version: '2', language: 'en' }]);
+});
+
+test('a message that found no line is sent again after the next entry, with its id', async (context) => {
+  const { call, happen, entered, session } = start();
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST);
+  entered();
+  session.refuse.chat_send = 'offline';
+  await call.send('hello');
+  assert.equal(call.entries.at(-1).state, 'sending');
+  delete session.refuse.chat_send;
+  entered();
+  await settled();
+  assert.deepEqual(session.said('chat_send').map(({ id }) => id), ['message-1', 'message-1']);
+});
+
+test('a refused message is shown as failed, and a retry keeps its id', async (context) => {
+  const { call, happen, entered, session } = start();
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST);
+  entered();
+  session.refuse.chat_send = 'rate_limited';
+  await call.send('hello');
+  assert.deepEqual([call.entries[0].state, call.entries[0].errorCode], ['failed', 'rate_limited']);
+  delete session.refuse.chat_send;
+  await call.retry('message-1');
+  happen({ kind: 'message_posted', author: ME, client_message_id: 'message-1', body: { scheme: 'server', text: 'hello' } });
+  assert.deepEqual(call.entries.map(({ state }) => state), ['sent']);
+});
+
+test('reading is told once for all that is there', (context) => {
+  const { call, happen, entered, session } = start();
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST);
+  entered();
+  happen({ kind: 'message_posted', author: DOCTOR, client_message_id: 'x', body: { text: 'Hello' } });
+  assert.equal(call.unread, 1);
+  call.markRead();
+  call.markRead();
+  assert.deepEqual(session.said('chat_read'), [{ up_to: 5 }]);
+  assert.equal(call.unread, 0);
+});
+
+test('typing is told at most every two seconds', (context) => {
+  const { call, session } = start();
+  context.after(() => call.end());
+  call.typing();
+  call.typing();
+  assert.equal(session.said('chat_typing').length, 1);
+});
+
+test('a seat taken elsewhere ends the media here', (context) => {
+  const { call, happen, entered, media, session } = start();
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST, ADMITTED);
+  entered();
+  session.emit('seat_taken');
+  assert.deepEqual([call.phase, media.status], ['seat_taken', 'closed']);
+});
+
+test('the end of the visit, a dismissal and a refusal are told apart', (context) => {
+  for (const [fact, phase] of [[{ kind: 'visit_finished', by: DOCTOR }, 'finished'], [{ kind: 'participant_removed', participant: ME }, 'removed']]) {
+    const { call, happen, entered } = start();
+    context.after(() => call.end());
+    call.enter();
+    happen(...PAST, ADMITTED);
+    entered();
+    happen(fact);
+    assert.equal(call.phase, phase);
+  }
+  const { call, session } = start();
+  context.after(() => call.end());
+  call.enter();
+  session.emit('entry_failed', Object.assign(new Error('no'), { code: 'not_found' }));
+  assert.deepEqual([call.phase, call.error?.code], ['refused', 'not_found']);
+});
+
+test('only what the server says of my own media moves it', (context) => {
+  const { call, happen, entered, media, session } = start();
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST, ADMITTED);
+  entered();
+  session.emit('media_state', { participant: DOCTOR, state: 'gone' });
+  assert.equal(media.heard, undefined);
+  session.emit('media_state', { participant: ME, state: 'silent' });
+  assert.equal(media.heard, 'silent');
+});

@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { MediaConnection } from '../../static/rtc/connection.js';
+
+const settled = () => new Promise((resolve) => setTimeout(resolve, 5));
+const PUBLISH = { 0: 'microphone', 1: 'camera', 2: 'screen' };
+const offer = (generation, receive = {}) => ({ generation, sdp: `offer ${generation}`, publish: PUBLISH, receive });
+const camera = { kind: 'video', id: 'own-camera' };
+
+class FakeSender {
+  constructor() {
+    this.track = null;
+  }
+
+  async replaceTrack(track) {
+    this.track = track;
+  }
+
+  getParameters() {
+    return { encodings: [{}] };
+  }
+
+  async setParameters(parameters) {
+    this.parameters = parameters;
+  }
+}
+
+/** Sections 0 to 4; counts negotiations that overlap. */
+class FakePeer extends EventTarget {
+  constructor() {
+    super();
+    this.sections = ['0', '1', '2', '3', '4'].map((mid) => ({
+      mid, direction: 'recvonly', sender: new FakeSender(), receiver: { track: { id: `track-${mid}`, kind: 'video' } },
+    }));
+    Object.assign(this, { iceConnectionState: 'new', signalingState: 'stable', closed: false, remoteDescription: null, busy: 0, overlapped: false });
+  }
+
+  async setRemoteDescription(description) {
+    this.busy += 1;
+    this.overlapped ||= this.busy > 1;
+    await settled();
+    this.remoteDescription = description;
+  }
+
+  async createAnswer() {
+    return { type: 'answer', sdp: `answer to ${this.remoteDescription.sdp}` };
+  }
+
+  async setLocalDescription(description) {
+    this.localDescription = description;
+    this.busy -= 1;
+  }
+
+  getTransceivers() {
+    return this.sections;
+  }
+
+  getSenders() {
+    return this.sections.map(({ sender }) => sender);
+  }
+
+  close() {
+    this.closed = true;
+  }
+
+  ice(state) {
+    this.iceConnectionState = state;
+    this.dispatchEvent(new Event('iceconnectionstatechange'));
+  }
+}
+
+function start({ join = async () => ({ ice_servers: [] }) } = {}) {
+  const peers = [];
+  const said = [];
+  const signal = {
+    join: () => { said.push('join'); return join(); },
+    answer: async (generation, sdp) => said.push(`${generation}: ${sdp}`),
+    restart: async () => said.push('restart'),
+    leave: async () => said.push('leave'),
+  };
+  const connection = new MediaConnection({ signal, createPeer: () => { peers.push(new FakePeer()); return peers.at(-1); } });
+  return { connection, peers, said };
+}
+
+test('an offer that comes before the answer to the join is kept and answered', async () => {
+  let admit;
+  const { connection, said } = start({ join: () => new Promise((resolve) => { admit = resolve; }) });
+  const started = connection.start();
+  connection.offered(offer(1));
+  admit({ ice_servers: [] });
+  await started;
+  await settled();
+  await settled();
+  assert.deepEqual(said, ['join', '1: answer to offer 1']);
+  connection.stop();
+});
+
+test('offers are answered one after another', async () => {
+  const { connection, peers, said } = start();
+  await connection.start();
+  connection.offered(offer(1));
+  connection.offered(offer(2));
+  connection.offered(offer(3));
+  await settled();
+  await settled();
+  await settled();
+  await settled();
+  assert.deepEqual(said.slice(1), ['1: answer to offer 1', '2: answer to offer 2', '3: answer to offer 3']);
+  assert.equal(peers[0].overlapped, false);
+  assert.equal(peers.length, 1);
+  connection.stop();
+});
+
+test('what we send goes into the section that the offer names for it, before the answer', async () => {
+  const { connection, peers } = start();
+  await connection.publish('camera', camera);
+  await connection.start();
+  connection.offered(offer(1));
+  await settled();
+  await settled();
+  const [, section] = peers[0].sections;
+  assert.equal(section.sender.track, camera);
+  assert.equal(section.direction, 'sendonly');
+  assert.equal(section.sender.parameters.encodings[0].maxBitrate, 1_700_000);
+  await connection.publish('camera', null);
+  assert.equal(section.sender.track, null);
+  connection.stop();
+});
+
+test('what we receive is named by the offer, and forgotten when the offer no longer names it', async () => {
+  const { connection } = start();
+  await connection.start();
+  connection.offered(offer(1, { 3: { participant: 'usr_doctor', source: 'camera' } }));
+  await settled();
+  await settled();
+  assert.equal(connection.remote('usr_doctor', 'camera')?.id, 'track-3');
+  connection.offered(offer(2, { 3: { participant: 'inv_guest', source: 'camera' } }));
+  await settled();
+  await settled();
+  assert.equal(connection.remote('usr_doctor', 'camera'), null);
+  assert.equal(connection.remote('inv_guest', 'camera')?.id, 'track-3');
+  connection.stop();
+});
+
+test('a broken path asks for new ICE credentials on the same connection', async () => {
+  const { connection, peers, said } = start();
+  await connection.start();
+  connection.offered(offer(1));
+  await settled();
+  await settled();
+  peers[0].ice('connected');
+  assert.equal(connection.status, 'connected');
+  peers[0].ice('failed');
+  assert.equal(connection.status, 'reconnecting');
+  await settled();
+  assert.equal(said.at(-1), 'restart');
+  connection.offered(offer(2));
+  await settled();
+  await settled();
+  peers[0].ice('connected');
+  assert.deepEqual([connection.status, peers.length], ['connected', 1]);
+  connection.stop();
+});
+
+test('restarts are not asked for more often than every three seconds', async () => {
+  const { connection, said } = start();
+  await connection.start();
+  connection.told('silent');
+  connection.told('silent');
+  connection.restart();
+  assert.equal(said.filter((word) => word === 'restart').length, 1);
+  connection.stop();
+});
+
+test('beginning anew keeps the old connection, for its last pictures, until the new one stands', async () => {
+  const { connection, peers } = start();
+  await connection.start();
+  connection.offered(offer(1));
+  await settled();
+  await settled();
+  peers[0].ice('connected');
+  connection.told('gone');
+  await settled();
+  assert.equal(peers[0].closed, false);
+  connection.offered(offer(1));
+  await settled();
+  await settled();
+  peers[1].ice('connected');
+  assert.equal(peers[0].closed, true);
+  connection.stop();
+});
+
+test('a first generation on a connection that is in use means that the server began anew', async () => {
+  const { connection, peers } = start();
+  await connection.start();
+  connection.offered(offer(1));
+  await settled();
+  await settled();
+  connection.offered(offer(1));
+  await settled();
+  await settled();
+  assert.equal(peers.length, 2);
+  connection.stop();
+});
+
+test('after stopping everything is closed, and offers find nobody', async () => {
+  const { connection, peers, said } = start();
+  await connection.start();
+  connection.offered(offer(1, { 3: { participant: 'usr_doctor', source: 'camera' } }));
+  await settled();
+  await settled();
+  connection.stop();
+  connection.offered(offer(2));
+  await settled();
+  assert.equal(peers[0].closed, true);
+  assert.equal(connection.remote('usr_doctor', 'camera'), null);
+  assert.equal(said.at(-1), 'leave');
+});
