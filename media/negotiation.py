@@ -87,23 +87,15 @@ class ReceiveSection:
 class Negotiation:
     """One browser's sections. Ask `offer` whenever something is wanted, hand every answer to `answer`.
 
-    Generations follow `after_generation`, so that an answer to an earlier connection of the same person is told apart.
     `draw(bits)` gives random numbers.
     """
 
-    def __init__(
-        self,
-        site: Site,
-        credentials: Credentials,
-        *,
-        after_generation: int = 0,
-        draw: Callable[[int], int] = secrets.randbits,
-    ) -> None:
+    def __init__(self, site: Site, credentials: Credentials, *, draw: Callable[[int], int] = secrets.randbits) -> None:
         self.credentials = credentials
         self.fingerprint: str | None = None  # the browser's, once it has answered
         self.publish = [PublishSection(str(index), source) for index, source in enumerate(PUBLISHED)]
         self.receive: list[ReceiveSection] = []
-        self.generation = after_generation
+        self.generation = 0
         self._site = site
         self._draw = draw
         self._session = draw(62)

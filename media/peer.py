@@ -33,7 +33,6 @@ class Peer:
         self,
         participant: ParticipantId,
         *,
-        after_generation: int,
         path: PacketPath,
         site: Site,
         context: SSL.Context,
@@ -44,7 +43,7 @@ class Peer:
         self.participant = participant
         self.state = MediaState.CONNECTING
         self.link = path.open()
-        self.negotiation = Negotiation(site, Credentials.random(), after_generation=after_generation)
+        self.negotiation = Negotiation(site, Credentials.random())
         self.credentials = [self.negotiation.credentials]  # the current ones, then those before the last restart
         self.inbounds: dict[Source, Inbound] = {
             section.source: path.add_inbound(self.link, section.mid, is_video=section.is_video)

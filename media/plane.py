@@ -73,7 +73,7 @@ class UdpMediaPlane:
         self._by_ufrag: dict[str, Peer] = {}
         self._by_link: dict[Link, tuple[RoomMedia, Peer]] = {}
         self._observer: MediaObserver | None = None
-        self._site: Site | None = None
+        self._fingerprint = ""
         self._context: SSL.Context | None = None
         self._offering: set[Peer] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -84,7 +84,7 @@ class UdpMediaPlane:
         certificate = Certificate()
         self._context = certificate.context()
         self._path.send = self._socket.open(self._host, self._port)
-        self._site = Site(self._addresses(), self._socket.local_port, certificate.sha256)
+        self._fingerprint = certificate.sha256
         self._recorder.observe(self._recording_failed)
 
     async def close(self) -> None:
@@ -177,14 +177,12 @@ class UdpMediaPlane:
         if media.is_empty and self._rooms.get(media.room) is media:
             del self._rooms[media.room]
 
-    def _open_peer(self, media: RoomMedia, participant: ParticipantId, after_generation: int) -> Peer:
-        assert self._site is not None
-        assert self._context is not None
+    def _open_peer(self, media: RoomMedia, participant: ParticipantId) -> Peer:
+        assert self._context is not None, "the plane is not open"
         peer = Peer(
             participant,
-            after_generation=after_generation,
             path=self._path,
-            site=self._site,
+            site=Site(self._addresses(), self._socket.local_port, self._fingerprint),
             context=self._context,
             send=self._send_quietly,
             on_ready=self._ready,
@@ -300,9 +298,11 @@ class UdpMediaPlane:
             self._path.drops["send_failed"] += 1
 
     def _addresses(self) -> tuple[str, ...]:
+        """Where browsers reach this node; asked for each connection, since a laptop's own addresses change."""
         if self._announced:
             return self._announced
-        if self._host not in {"0.0.0.0", "::"}:  # noqa: S104
-            return (self._host,)
-        ipv6 = ":" in self._host
+        bound = self._socket.local_address
+        if bound not in {"0.0.0.0", "::"}:  # noqa: S104
+            return (bound,)
+        ipv6 = ":" in bound
         return tuple(own_addresses(ipv6=ipv6)) or (("::1",) if ipv6 else ("127.0.0.1",))

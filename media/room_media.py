@@ -15,11 +15,7 @@ PEER_LIMIT: Final = 32  # of one room; the room itself seats fewer
 
 
 class RoomMedia:
-    """The media of one room.
-
-    `open_peer(room, participant, generation)` makes a connection whose offers follow that generation; `on_closed` hears
-    of every one that is ended here.
-    """
+    """The media of one room. `open_peer` makes a connection, `on_closed` hears of every one that is ended here."""
 
     def __init__(
         self,
@@ -27,7 +23,7 @@ class RoomMedia:
         *,
         path: PacketPath,
         recorder: RecorderPort,
-        open_peer: Callable[["RoomMedia", ParticipantId, int], Peer],
+        open_peer: Callable[["RoomMedia", ParticipantId], Peer],
         on_closed: Callable[[Peer], None],
     ) -> None:
         self.room = room
@@ -38,7 +34,6 @@ class RoomMedia:
         self._open_peer = open_peer
         self._on_closed = on_closed
         self._joining: set[ParticipantId] = set()  # asked to join before the routing names them
-        self._generations: dict[ParticipantId, int] = {}  # of the last offer of an ended connection
         self._taps: dict[tuple[RecordingId, TrackRef], tuple[Inbound, TrackTap]] = {}
         self._recordings: set[RecordingId] = set()
 
@@ -59,7 +54,6 @@ class RoomMedia:
         self._joining.discard(participant)
         peer = self.peers.pop(participant, None)
         if peer is not None:
-            self._generations[participant] = peer.negotiation.generation
             self._untap(peer)
             peer.close()
             self._on_closed(peer)
@@ -79,8 +73,7 @@ class RoomMedia:
         routing = self.routing
         for participant in [each for each in self._joining if each in routing.subscriptions]:
             self._joining.discard(participant)
-            generation = self._generations.pop(participant, 0)
-            self.peers[participant] = self._open_peer(self, participant, generation)
+            self.peers[participant] = self._open_peer(self, participant)
         for participant, peer in self.peers.items():
             for source, stream in peer.inbounds.items():
                 self._path.publish(stream, published=TrackRef(participant, source) in routing.published)

@@ -51,6 +51,11 @@ class UdpSocket:
         """The port it is bound to; 0 while closed."""
         return self._socket.getsockname()[1] if self._socket is not None else 0
 
+    @property
+    def local_address(self) -> str:
+        """The address it is bound to, all of a family's for 0.0.0.0 and ::; empty while closed."""
+        return str(self._socket.getsockname()[0]) if self._socket is not None else ""
+
     def open(self, host: str, port: int) -> Callable[[Any, Address], object]:
         """Bind, begin to read, and return what sends one datagram now or raises OSError; there is no queue.
 

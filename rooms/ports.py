@@ -45,7 +45,7 @@ class MediaState(StrEnum):
 class MediaOffer:
     """An SDP offer and what each of its media sections (by mid) is for."""
 
-    generation: int  # 1, 2, … for one person in one room; an answer names the one it answers
+    generation: int  # 1, 2, … within one media connection; an answer names the one it answers
     sdp: str
     publish: Mapping[str, Source]  # mid -> what the browser may send there
     receive: Mapping[str, TrackRef]  # mid -> whose track arrives there
