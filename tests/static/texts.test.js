@@ -34,3 +34,15 @@ test('every text that the code asks for exists', async () => {
     for (const [, key] of source.matchAll(/\bt\('([^'$]+)'/g)) assert.ok(all.has(key), `${file}: ${key}`);
   }
 });
+
+test('every code that the server can refuse with has its words', async () => {
+  const all = new Set((await Promise.all(AREAS.map(async (area) => Object.keys(await textsOf('en', area))))).flat());
+  const root = path.resolve(STATIC, '..');
+  for (const area of ['kernel', 'identity', 'rooms', 'care', 'records', 'signaling', 'server']) {
+    const modules = (await readdir(path.join(root, area), { recursive: true })).filter((file) => file.endsWith('.py'));
+    for (const file of modules) {
+      const source = await readFile(path.join(root, area, file), 'utf8');
+      for (const [, code] of source.matchAll(/^ {4}code(?:: ClassVar\[str\])? = "([\w.]+)"/gm)) assert.ok(all.has(`error.${code}`), `${area}/${file}: ${code}`);
+    }
+  }
+});
