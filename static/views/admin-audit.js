@@ -46,13 +46,13 @@ export class CAdminAudit extends CElement {
       <div class="table-wrap" aria-busy=${this._page.isLoading}><table class="table cards-on-phone audit-table" data-testid="audit-table">
         <thead><tr>${['at', 'actor', 'action', 'object', 'outcome', 'detail'].map((column) => html`<th scope="col">${t(`audit.column.${column}`)}</th>`)}</tr></thead>
         <tbody>${entries.map((entry) => html`<tr data-testid="audit-row">
-          <td data-label=${t('audit.column.at')}><time class="nowrap" datetime=${entry.at}>${exact(entry.at)}</time></td>
-          <td data-label=${t('audit.column.actor')}><span class="block">${entry.actor_name ?? names.get(entry.actor) ?? (entry.actor ? html`<code class="id">${entry.actor}</code>` : t('audit.system'))}</span>
+          <td data-column="at" data-label=${t('audit.column.at')}><time class="nowrap" datetime=${entry.at}>${exact(entry.at)}</time></td>
+          <td data-column="actor" data-label=${t('audit.column.actor')}><span class="block">${entry.actor_name ?? names.get(entry.actor) ?? (entry.actor ? html`<code class="id">${entry.actor}</code>` : t('audit.system'))}</span>
             <span class="small quiet">${hasText(`core.role_${entry.role}`) ? t(`core.role_${entry.role}`) : entry.role}</span></td>
-          <td data-label=${t('audit.column.action')}>${actionText(entry.action)}</td>
-          <td data-label=${t('audit.column.object')}><span class="small quiet block">${hasText(`audit.object.${entry.object_type}`) ? t(`audit.object.${entry.object_type}`) : entry.object_type}</span><code class="id">${entry.object_id}</code></td>
-          <td data-label=${t('audit.column.outcome')}><c-badge kind=${isGood(entry.outcome) ? 'good' : 'warning'} text=${hasText(`audit.outcome.${entry.outcome}`) ? t(`audit.outcome.${entry.outcome}`) : entry.outcome}></c-badge></td>
-          <td data-label=${t('audit.column.detail')}>${entry.detail || '–'}</td>
+          <td data-column="action" data-label=${t('audit.column.action')}>${actionText(entry.action)}</td>
+          <td data-column="object" data-label=${t('audit.column.object')}><span class="small quiet block">${hasText(`audit.object.${entry.object_type}`) ? t(`audit.object.${entry.object_type}`) : entry.object_type}</span><code class="id">${entry.object_id}</code></td>
+          <td data-column="outcome" data-label=${t('audit.column.outcome')}><c-badge kind=${isGood(entry.outcome) ? 'good' : 'warning'} text=${hasText(`audit.outcome.${entry.outcome}`) ? t(`audit.outcome.${entry.outcome}`) : entry.outcome}></c-badge></td>
+          <td data-column="detail" data-label=${t('audit.column.detail')}>${entry.detail || '–'}</td>
         </tr>`)}</tbody>
       </table></div>
     `;

@@ -2,6 +2,7 @@
 import { html, nothing } from 'lit';
 import { errorText, formatDate, formatDateTime, formatDuration, formatTime, language, t } from '../i18n/i18n.js';
 import { api } from '../net/api.js';
+import { navigate } from '../router.js';
 import { departmentName, localDay } from '../state/clinic.js';
 import { csv, pressed, sorted } from '../state/table.js';
 import { download } from './download.js';
@@ -167,18 +168,31 @@ export class CArchive extends Page {
     const at = entry.started_at ?? entry.scheduled_at;
     const cell = (/** @type {string} */ column, /** @type {unknown} */ content) => html`<td data-column=${column} data-label=${t(`archive.column.${column}`)}>${content}</td>`;
     return html`
-      <tr data-testid="archive-row" data-consultation=${entry.id}>
+      <tr data-testid="archive-row" data-consultation=${entry.id} @click=${(/** @type {MouseEvent} */ event) => this._press(event, entry.id)}>
         ${cell('date', html`<a class="row-link" href=${`/archive/${entry.id}`} aria-label=${t('archive.open', { name: entry.patient.name, date: formatDateTime(at) })}>
           <time datetime=${at}>${formatDate(at)}</time></a> <span class="quiet small nowrap">${formatTime(at)}</span>`)}
-        ${cell('patient', html`<button class="cell-filter" type="button" title=${t('archive.chip.patient', { name: entry.patient.name })} @click=${() => this._change({ patient: entry.patient.id })}>${entry.patient.name}</button>
+        ${cell('patient', html`<span>${entry.patient.name}</span>${this._only(entry.patient.name, { patient: entry.patient.id })}
           <span class="quiet small block">${formatDate(entry.patient.birth_date)}</span>`)}
-        ${cell('doctor', html`<button class="cell-filter" type="button" title=${t('archive.chip.clinician', { name: entry.clinician.name })} @click=${() => this._change({ clinician: entry.clinician.id })}>${entry.clinician.name}</button>`)}
+        ${cell('doctor', html`<span>${entry.clinician.name}</span>${this._only(entry.clinician.name, { clinician: entry.clinician.id })}`)}
         ${cell('department', departmentName(entry.department, language()))}
         ${cell('reason', entry.reason)}
         ${cell('note', html`<c-badge kind=${NOTE_KINDS[entry.note_state ?? 'none']} text=${t(`note_state.${entry.note_state ?? 'none'}`)}></c-badge>`)}
         ${cell('recording', this._recording(entry))}
       </tr>
     `;
+  }
+
+  /** @param {string} name @param {Partial<Filters>} filter */
+  _only(name, filter) {
+    if (Object.entries(filter).every(([key, value]) => this._filters[/** @type {keyof Filters} */ (key)] === value)) return nothing;
+    const label = t('archive.only', { name });
+    return html`<button class="cell-filter" type="button" aria-label=${label} title=${label} data-testid=${`only-${Object.keys(filter)[0]}`} @click=${() => this._change(filter)}><c-icon name="filter"></c-icon></button>`;
+  }
+
+  /** The whole row opens the visit for a mouse or a finger; the link in it does for everybody. @param {MouseEvent} event @param {string} id */
+  _press(event, id) {
+    const isOwn = event.target instanceof Element && event.target.closest('a, button');
+    if (!isOwn && !getSelection()?.toString()) navigate(`/archive/${id}`);
   }
 
   /** @param {ArchiveEntry} entry */

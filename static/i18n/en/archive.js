@@ -14,6 +14,7 @@ export default {
   'archive.filters': 'Filters',
   'archive.remove_filter': 'Remove the filter {filter}',
   'archive.clear': 'Clear all',
+  'archive.only': 'Show only {name}',
   'archive.chip.patient': 'Patient: {name}',
   'archive.chip.clinician': 'Doctor: {name}',
   'archive.chip.range': '{from} to {to}',

@@ -14,6 +14,7 @@ export default {
   'archive.filters': '筛选条件',
   'archive.remove_filter': '移除筛选条件：{filter}',
   'archive.clear': '全部清除',
+  'archive.only': '只看{name}',
   'archive.chip.patient': '患者：{name}',
   'archive.chip.clinician': '医生：{name}',
   'archive.chip.range': '{from}至{to}',
