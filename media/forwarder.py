@@ -45,6 +45,8 @@ QUIET_ADDRESS_NS: Final = 300_000_000  # a peer is followed to another of its ad
 ROAMING_LIMIT_PER_S: Final = 200  # packets from unknown addresses that are tried, for the whole node
 RETRANSMISSION_LIMIT_PER_S: Final = 1000  # for each subscriber
 REPORT_NS: Final = 1_000_000_000
+FEEDBACK_NS: Final = 90_000_000  # between two feedbacks about arrivals, as browsers do among themselves
+FEEDBACK_PACKETS: Final = 64  # or as soon as this many have arrived
 WAITING_RETRY_NS: Final = 600_000_000  # a subscriber waits this long before the publisher is reminded
 ESTIMATE_AGE_NS: Final = 10_000_000_000  # a subscriber's estimate older than this says nothing any more
 SOUND_BPS: Final = 64_000  # set aside when a publisher is limited
@@ -238,8 +240,8 @@ class Forwarder:
         for link in self.links:
             if link.tx is None:
                 continue
-            if link.arrivals:
-                self._acknowledge(link)
+            if now_ns - link.acknowledged_ns >= FEEDBACK_NS or len(link.arrivals) >= FEEDBACK_PACKETS:
+                self._acknowledge(link, now_ns)
             for stream in link.inbounds.values():
                 if stream.is_video and stream.published:
                     self._remind(stream, now_ns)
@@ -514,7 +516,8 @@ class Forwarder:
         if stream.missing or stream.key_frame_wanted:
             self._mend(stream, now_ns)
 
-    def _acknowledge(self, link: Link) -> None:
+    def _acknowledge(self, link: Link, now_ns: int) -> None:
+        link.acknowledged_ns = now_ns
         ssrc = next(iter(link.streams), 0)
         feedback = link.arrivals.feedback(ssrc)
         if feedback is not None and link.transport_feedback:

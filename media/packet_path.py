@@ -25,6 +25,7 @@ class Link:
     """One peer as the packets know it: its keys, its addresses, what it sends and what it receives."""
 
     __slots__ = (
+        "acknowledged_ns",
         "address",
         "addresses",
         "arrivals",
@@ -64,6 +65,7 @@ class Link:
         self.outbounds: dict[int, Outbound] = {}  # by SSRC
         self.arrivals = ArrivalRecord()
         self.transport_feedback = False
+        self.acknowledged_ns = now_ns  # when the last feedback about arrivals was sent
         self.estimate_bps = 0  # what the peer thinks it can receive
         self.estimate_ns = 0
         self.reported_ns = now_ns
