@@ -130,7 +130,7 @@ export class CDashboard extends Page {
             : nothing}
           <c-readiness .person=${person}></c-readiness>
         </div>
-        <a class="button primary" href=${`/visit/${consultation}?admit=${encodeURIComponent(person.participant)}`} data-testid="open-and-admit">
+        <a class=${person.connected ? 'button primary' : 'button'} href=${`/visit/${consultation}?admit=${encodeURIComponent(person.participant)}`} data-testid="open-and-admit">
           <c-icon name="camera"></c-icon>${t('dashboard.admit')}
         </a>
       </li>

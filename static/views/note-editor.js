@@ -124,10 +124,11 @@ export class CNoteEditor extends CElement {
     const text = phase === 'saved' && note?.saved_at ? t('note.saved_at', { time: formatTime(note.saved_at) }) : t(`note.${phase}`);
     return html`
       <p class="note-state grow" data-phase=${phase} data-testid="note-state">
-        <c-icon name=${PHASE_ICONS[phase]}></c-icon><span>${phase === 'saved' && !note?.saved_at ? t('note.empty') : text}</span>
-        ${phase === 'failed'
-          ? html`<button class="link-button" type="button" data-testid="note-retry" @click=${() => this._saver?.flush()}>${t('note.retry')}</button>`
-          : nothing}
+        <c-icon name=${PHASE_ICONS[phase]}></c-icon>
+        <span>${phase === 'saved' && !note?.saved_at ? t('note.empty') : text}
+          ${phase === 'failed'
+            ? html`<button class="link-button" type="button" data-testid="note-retry" @click=${() => this._saver?.flush()}>${t('note.retry')}</button>`
+            : nothing}</span>
       </p>
     `;
   }
@@ -136,6 +137,7 @@ export class CNoteEditor extends CElement {
   _conflict({ theirs, draft }) {
     if (!theirs) return nothing;
     const isClosed = Boolean(theirs.signed_at);
+    const changed = SECTIONS.filter((section) => draft[section] !== theirs[section]);
     return html`
       <div class="notice warning" role="alert" data-testid="note-conflict">
         <c-icon name="alert"></c-icon>
@@ -144,24 +146,24 @@ export class CNoteEditor extends CElement {
       <div class="note-versions">
         <div class="card tight">
           <h3>${t('note.conflict_mine')}</h3>
-          ${this._version(draft)}
+          ${this._version(draft, changed)}
           <button class="button primary" type="button" data-testid="note-keep-mine" @click=${isClosed ? this._keepAsAddendum : () => this._saver?.keepMine()}>
             ${t(isClosed ? 'note.keep_as_addendum' : 'note.keep_mine')}
           </button>
         </div>
         <div class="card tight">
           <h3>${t('note.conflict_theirs', { time: formatTime(theirs.saved_at ?? Date.now()) })}</h3>
-          ${this._version(theirs)}
+          ${this._version(theirs, changed)}
           <button class="button" type="button" data-testid="note-take-theirs" @click=${() => this._saver?.takeTheirs()}>${t('note.take_theirs')}</button>
         </div>
       </div>
     `;
   }
 
-  /** @param {Record<Section, string>} sections */
-  _version(sections) {
+  /** What differs is shown, the rest is the same in both. @param {Record<Section, string>} sections @param {Section[]} changed */
+  _version(sections, changed) {
     return html`<dl class="note-text">
-      ${SECTIONS.map((section) => html`<dt>${t(`note.${section}`)}</dt><dd class="written">${sections[section] || t('note.blank')}</dd>`)}
+      ${changed.map((section) => html`<dt>${t(`note.${section}`)}</dt><dd class="written">${sections[section] || t('note.blank')}</dd>`)}
     </dl>`;
   }
 
