@@ -40,11 +40,8 @@ async function show(place) {
     const element = /** @type {import('./views/element.js').Page} */ (document.createElement(route.tag));
     element.params = place.params;
     element.query = place.query;
-    for (const [property, part] of Object.entries(route.props ?? {})) {
-      /** @type {any} */ (element)[property] = place.params[part] ?? '';
-    }
     replacePage(element, route.shell);
-    element.begin?.();
+    element.begin();
   } catch (error) {
     if (mine !== step) return undefined;
     console.error(error);
@@ -65,7 +62,7 @@ function showNothingHere(place) {
     ? html`<a class="button primary" href="/">${t('core.go_to_start')}</a>`
     : nothing;
   replacePage(
-    html`<c-empty icon="search" .heading=${t('core.nothing_here')} .text=${t('core.nothing_here_text')} .action=${action}></c-empty>`,
+    html`<c-empty icon="search" .main=${true} .heading=${t('core.nothing_here')} .text=${t('core.nothing_here_text')} .action=${action}></c-empty>`,
     'plain',
   );
 }

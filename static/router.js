@@ -9,7 +9,6 @@
  * @property {readonly import('./i18n/i18n.js').Area[]} texts  areas of texts the page needs besides `core`
  * @property {readonly string[] | null} roles  who may open it; null: everybody, signed in or not
  * @property {'full' | 'plain' | 'none'} shell  with navigation, with the clinic's name only, or the whole window
- * @property {Readonly<Record<string, string>>} [props]  properties of the element that are set from parts of the path
  * @property {readonly string[]} [styles]  style sheets of its own, in /static/styles
  */
 /** @typedef {Record<string, string>} Params */

@@ -132,7 +132,7 @@ export class CAppShell extends CElement {
   _banners() {
     return html`
       ${meta.value?.demonstration
-        ? html`<div class="app-demonstration" role="note" data-testid="demonstration"><c-icon name="info"></c-icon><span>${t('core.demonstration')}</span></div>`
+        ? html`<aside class="app-demonstration" aria-label=${t('core.notice')} data-testid="demonstration"><c-icon name="info"></c-icon><span>${t('core.demonstration')}</span></aside>`
         : nothing}
       ${this._offline
         ? html`<div class="app-offline" role="alert"><c-icon name="wifi-off"></c-icon><span>${t('core.offline')}</span></div>`

@@ -25,10 +25,14 @@ export class CDialog extends CElement {
     this.wide = false;
   }
 
+  /** Closed before it goes, so that the browser gives the focus back to where it was. */
+  willUpdate() {
+    if (!this.open) this.querySelector('dialog')?.close();
+  }
+
   updated() {
     const dialog = this.querySelector('dialog');
     if (this.open && dialog && !dialog.open) dialog.showModal();
-    if (!this.open && dialog?.open) dialog.close();
   }
 
   render() {
@@ -75,6 +79,7 @@ export function confirmDialog({ title, text, action, danger = false, cancel }) {
   document.body.append(place);
   return new Promise((resolve) => {
     const answer = (/** @type {boolean} */ value) => {
+      place.querySelector('dialog')?.close();
       render(nothing, place);
       place.remove();
       resolve(value);

@@ -2,6 +2,8 @@
 import { html, nothing } from 'lit';
 import { openCall, rememberReady, takeOver } from '../call.js';
 import { t } from '../i18n/i18n.js';
+import { api } from '../net/api.js';
+import { auth } from '../net/auth.js';
 import { playSignal } from '../rtc/meter.js';
 import { navigate } from '../router.js';
 import './call/chat-panel.js';
@@ -117,7 +119,7 @@ export class CVisit extends Page {
   _message(icon, heading, text, action) {
     return html`
       <div class="page narrow visit-message" data-testid=${`visit-${this._call?.phase}`}>
-        <c-empty .icon=${icon} .heading=${t(heading)} .text=${t(text)} .action=${action}></c-empty>
+        <c-empty .main=${true} .icon=${icon} .heading=${t(heading)} .text=${t(text)} .action=${action}></c-empty>
       </div>
     `;
   }
@@ -140,9 +142,29 @@ export class CVisit extends Page {
     this._phase = call.phase;
     this.wantShell(call.phase === 'call' ? 'none' : 'plain');
     if (call.phase !== 'call') dismissToasts('call');
-    if (call.phase === 'finished') navigate(`/after/${call.consultation}`, { replace: true });
+    if (call.phase === 'finished') this._toAfter(call.consultation);
+    if (call.phase === 'refused') this._whyRefused(call);
     if (call.phase === 'seat_taken' || call.phase === 'left' || call.phase === 'removed') call.local.release();
-    this.updateComplete.then(() => /** @type {HTMLElement | null} */ (this.querySelector('h1[tabindex], h2'))?.focus());
+    this.updateComplete.then(() => /** @type {HTMLElement | null} */ (this.querySelector('h1[tabindex]'))?.focus());
+  }
+
+  /** @param {string} consultation */
+  _toAfter(consultation) {
+    navigate(`/after/${consultation}`, { replace: true });
+  }
+
+  /**
+   * A room that has ended looks like one that is absent; the consultation itself tells.
+   * @param {import('../state/call-controller.js').CallController} call
+   */
+  async _whyRefused(call) {
+    if (call.error?.code !== 'not_found') return;
+    if (auth.me?.role === 'guest') {
+      if (call.you) this._toAfter(call.consultation);
+      return;
+    }
+    const known = await api.get(`/consultations/${call.consultation}`).catch(() => null);
+    if (known?.status === 'finished' && this.isConnected) this._toAfter(call.consultation);
   }
 
   /** @param {import('../state/call-controller.js').Notice} notice */

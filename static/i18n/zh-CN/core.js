@@ -26,6 +26,7 @@ export default {
   'core.role_custodian': '病案管理员',
   'core.role_administrator': '管理员',
   'core.role_guest': '受邀人员',
+  'core.notice': '提示',
   'core.demonstration': '演示环境：人员均为虚构，请勿录入真实患者信息。',
   'core.offline': '网络已断开，恢复后将自动继续。',
   'core.go_to_start': '回到首页',

@@ -101,12 +101,13 @@ export class CChatPanel extends CElement {
 
   _lightbox() {
     const shown = this._enlarged;
-    if (!shown) return nothing;
+    const content = shown ? html`<img class="lightbox" src=${shown.url} alt=${shown.attachment.name}>` : nothing;
+    const footer = shown
+      ? html`<button class="button" type="button" @click=${() => saveAs(shown.url, shown.attachment.name)}><c-icon name="download"></c-icon>${t('call.download')}</button>`
+      : nothing;
     return html`
-      <c-dialog .open=${true} .wide=${true} .heading=${shown.attachment.name} @close=${(/** @type {Event} */ event) => this._shrink(event)}
-        .content=${html`<img class="lightbox" src=${shown.url} alt=${shown.attachment.name}>`}
-        .footer=${html`<button class="button" type="button" @click=${() => saveAs(shown.url, shown.attachment.name)}><c-icon name="download"></c-icon>${t('call.download')}</button>`}>
-      </c-dialog>
+      <c-dialog .open=${shown !== null} .wide=${true} .heading=${shown?.attachment.name ?? ''} .content=${content} .footer=${footer}
+        @close=${(/** @type {Event} */ event) => this._shrink(event)}></c-dialog>
     `;
   }
 

@@ -69,11 +69,13 @@ export class CDeviceCheck extends CElement {
     return html`
       ${problem ? html`<c-permission-help .access=${problem} .kind=${kind} @retry=${this._ask}></c-permission-help>` : nothing}
       ${local.tracks.microphone ? html`<c-level-meter .track=${local.tracks.microphone} .muted=${local.muted.microphone}></c-level-meter>` : nothing}
-      <div class="cluster">
-        <button class="button" type="button" data-testid="preview-camera" aria-pressed=${local.tracks.camera === null} @click=${() => local.setCamera(local.tracks.camera === null)}>
-          <c-icon name=${local.tracks.camera ? 'camera' : 'camera-off'}></c-icon>${t(local.tracks.camera ? 'call.camera_stop' : 'call.camera_start')}
-        </button>
-      </div>
+      ${isProblem(camera)
+        ? nothing
+        : html`<div class="cluster">
+            <button class="button" type="button" data-testid="preview-camera" aria-pressed=${local.tracks.camera === null} @click=${() => local.setCamera(local.tracks.camera === null)}>
+              <c-icon name=${local.tracks.camera ? 'camera' : 'camera-off'}></c-icon>${t(local.tracks.camera ? 'call.camera_stop' : 'call.camera_start')}
+            </button>
+          </div>`}
       <details class="device-more" data-testid="device-more">
         <summary>${t('call.choose_devices')}</summary>
         <c-device-choice .local=${local}></c-device-choice>

@@ -28,9 +28,9 @@ export class CCallSettings extends CElement {
 
   render() {
     const { call } = this;
-    if (!call || !this.open) return nothing;
+    if (!call) return nothing;
     return html`
-      <c-dialog .open=${true} .heading=${t('call.settings')} .content=${this._content(call)}></c-dialog>
+      <c-dialog .open=${this.open} .heading=${t('call.settings')} .content=${this.open ? this._content(call) : nothing}></c-dialog>
     `;
   }
 
