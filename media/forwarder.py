@@ -215,7 +215,6 @@ class Forwarder:
             return
         now_ns = self.now_ns
         link.heard_ns = now_ns
-        link.packets_in += 1
         link.octets_in += size
         if address == link.address:
             link.selected_ns = now_ns

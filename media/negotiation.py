@@ -152,10 +152,6 @@ class Negotiation:
         self._pending = None
         return True
 
-    def section_of(self, track: TrackRef) -> ReceiveSection | None:
-        """Return the section in which the browser has agreed to receive `track`."""
-        return next((section for section in self.receive if section.track == track and section.ready), None)
-
     def _assign(self) -> None:
         """Let sections of unwanted tracks rest, and give every wanted track one: a resting one, or a new one."""
         for section in self.receive:

@@ -38,7 +38,6 @@ class Link:
         "octets_in",
         "octets_out",
         "outbounds",
-        "packets_in",
         "reported_ns",
         "reported_octets",
         "retransmission_ns",
@@ -73,7 +72,6 @@ class Link:
         self.sent_bps = 0  # what was sent to it in the second before
         self.retransmissions = 0
         self.retransmission_ns = now_ns
-        self.packets_in = 0
         self.octets_in = 0
         self.octets_out = 0
 

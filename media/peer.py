@@ -10,7 +10,7 @@ from media.dtls import DtlsServer, DtlsState
 from media.negotiation import Credentials, Negotiation, Site
 from media.packet_path import PacketPath
 from media.quality import Counters
-from media.streams import Inbound, Outbound
+from media.streams import AUDIO_CLOCK, Inbound, Outbound
 from media.stun import Address, BindingRequest, binding_success
 from rooms.events import Source
 from rooms.ports import MediaState
@@ -151,7 +151,10 @@ class Peer:
     def count(self, now_ns: int) -> Counters:
         """Return the connection's counters up to now."""
         inbounds = [stream for stream in self.inbounds.values() if stream.highest]
-        steady = [stream for stream in inbounds if not stream.is_video] or inbounds  # a camera is not on time itself
+        # Of sound, where there is some: a camera is not on time itself.
+        steady = [stream for stream in inbounds if not stream.is_video] or inbounds
+        ways_up = [1000 * stream.jitter / stream.clock_rate for stream in steady]
+        ways_down = [1000 * each.jitter / AUDIO_CLOCK for each in self.outbounds.values() if not each.is_video]
         round_trips = [each.round_trip_ns for each in self.outbounds.values() if each.round_trip_ns is not None]
         return Counters(
             at_ns=now_ns,
@@ -161,7 +164,7 @@ class Peer:
             lost=sum(max(each.total_lost, 0) for each in self.outbounds.values()),
             octets_in=self.link.octets_in,
             octets_out=self.link.octets_out,
-            jitter_ms=max((1000 * stream.jitter / stream.clock_rate for stream in steady), default=0.0),
+            jitter_ms=max([*ways_up, *ways_down], default=0.0),
             round_trip_ms=round(min(round_trips) / 1e6) if round_trips else None,
             silent=self.state is MediaState.SILENT,
         )

@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 
 SENDER_REPORT: Final = 200
 RECEIVER_REPORT: Final = 201
-GOODBYE: Final = 203
 TRANSPORT_FEEDBACK: Final = 205
 PAYLOAD_FEEDBACK: Final = 206
 

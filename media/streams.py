@@ -222,7 +222,6 @@ class Outbound:
     __slots__ = (
         "_reports",
         "first",
-        "fraction_lost",
         "highest",
         "is_video",
         "jitter",
@@ -271,7 +270,6 @@ class Outbound:
         self.last_ns = 0
         self.packets = 0
         self.octets = 0
-        self.fraction_lost = 0  # of 256
         self.total_lost = 0
         self.jitter = 0  # in the stream's clock
         self.round_trip_ns: int | None = None
@@ -311,7 +309,6 @@ class Outbound:
 
     def hear(self, block: ReportBlock, now_ns: int) -> None:
         """Take what the subscriber says about this stream."""
-        self.fraction_lost = block.fraction_lost
         self.total_lost = block.total_lost
         self.jitter = block.jitter
         sent_ns = self._reports.get(block.last_report) if block.last_report else None
