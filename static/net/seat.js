@@ -86,7 +86,7 @@ export class Session extends Emitter {
         this._token({ fresh: this._refusals > 0 }).then((token) => give({ token: token ?? '' }), () => give({ token: '' }));
       },
       reconnectionDelay: 400,
-      reconnectionDelayMax: 4000,
+      reconnectionDelayMax: 2500,
       randomizationFactor: 0.5,
       timeout: 8000,
       autoConnect: false,

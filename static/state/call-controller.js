@@ -341,8 +341,9 @@ export class CallController {
   /** @param {import('../net/seat.js').SessionStatus} status */
   _onLink(status) {
     if (status !== 'connected') this._seated = false;
+    if (status === 'reconnecting' && this.link === 'draining') return this._tell(); // said already, and why
     if (status === 'connected' || status === 'connecting' || status === 'reconnecting' || status === 'draining') this.link = status;
-    this._tell();
+    return this._tell();
   }
 
   /** @param {import('../net/seat.js').Entered} answer */

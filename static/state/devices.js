@@ -88,13 +88,13 @@ export function accessAfter(errorName) {
 
 /**
  * What the device check tells the doctor.
- * @param {Access} access @param {{ heard?: boolean }} [measured]  `heard`: whether the microphone delivered any sound
+ * @param {Access} access @param {{ silent?: boolean }} [measured]  `silent`: nothing was heard although it is open
  * @returns {DeviceState}
  */
-export function deviceState(access, { heard = true } = {}) {
+export function deviceState(access, { silent = false } = {}) {
   switch (access) {
     case 'open':
-      return heard ? 'ok' : 'silent';
+      return silent ? 'silent' : 'ok';
     case 'blocked':
     case 'busy':
       return 'blocked';

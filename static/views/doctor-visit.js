@@ -34,7 +34,7 @@ import { asWaiting } from './visit-people.js';
 /** @typedef {import('../state/call-controller.js').CallController} CallController */
 /** @typedef {import('../state/room.js').Participant} Participant */
 
-const ROOMY = '(min-width: 900px)';
+const ROOMY = matchMedia('(min-width: 900px)'); // stage and panel side by side
 
 /**
  * The doctor's side of a visit: the call on the left; history, note, people and chat beside it. Leaving or reloading the page
@@ -49,7 +49,7 @@ export class CDoctorVisit extends Page {
   constructor() {
     super();
     this._tab = 'history';
-    this._panel = matchMedia(ROOMY).matches;
+    this._panel = false;
     this._settings = false;
     this._inviting = false;
     /** @type {{ name: string, link: string } | null} */
@@ -74,10 +74,18 @@ export class CDoctorVisit extends Page {
     this._admitting = this.query.get('admit') ?? '';
     super.connectedCallback();
     this.keep(lobbyWatch.subscribe(() => this.requestUpdate()));
+    const resized = () => this.requestUpdate();
+    ROOMY.addEventListener('change', resized);
     this.keep(() => {
+      ROOMY.removeEventListener('change', resized);
       this._call?.end();
       this._call?.local.close();
     });
+  }
+
+  /** Always where there is room for it; elsewhere as the doctor chose. */
+  get _isPanelOpen() {
+    return this._panel || ROOMY.matches;
   }
 
   /** The visit; the first time the seat is taken too, unless it is over. */
@@ -107,7 +115,7 @@ export class CDoctorVisit extends Page {
   _page(visit) {
     const isFinished = isOver(visit) || this._call?.phase === 'finished';
     return html`
-      <div class="doctor-visit" ?data-panel=${this._panel || isFinished} ?data-over=${isFinished} data-testid="doctor-visit" @resize-panel=${this._resize}>
+      <div class="doctor-visit" ?data-panel=${this._isPanelOpen || isFinished} ?data-over=${isFinished} data-testid="doctor-visit" @resize-panel=${this._resize}>
         <header class="doctor-bar">
           <a class="icon-button" href="/dashboard" aria-label=${t('visit.to_dashboard')} title=${t('visit.to_dashboard')} data-testid="to-dashboard"><c-icon name="arrow-left"></c-icon></a>
           <div class="grow doctor-patient"><h1 tabindex="-1" class="clip">${visit.patient.name}</h1>
@@ -115,7 +123,7 @@ export class CDoctorVisit extends Page {
           ${this._elsewhere(visit.id)}
         </header>
         <div class="doctor-stage">${isFinished ? this._over(visit) : this._stage(visit)}</div>
-        ${this._panel || isFinished
+        ${this._isPanelOpen || isFinished
           ? html`<c-panel-resizer .label=${t('visit.resize')}></c-panel-resizer>
               <aside class="doctor-panel" aria-label=${t('visit.panel')}>
                 <c-tab-panels .tabs=${this._tabs(visit, isFinished)} .selected=${this._tab} .label=${t('visit.panel')} @tab-chosen=${this._select}></c-tab-panels>
@@ -181,7 +189,7 @@ export class CDoctorVisit extends Page {
   _controls(call) {
     const isOn = isRecording(call.room);
     return html`
-      ${matchMedia(ROOMY).matches
+      ${ROOMY.matches
         ? nothing
         : control({ icon: 'note', text: t('visit.panel_short'), testid: 'toggle-panel', pressed: this._panel, action: () => { this._panel = !this._panel; } })}
       ${control({ icon: 'invite', text: t('visit.invite_short'), testid: 'invite', action: () => { this._inviting = true; } })}
@@ -215,7 +223,7 @@ export class CDoctorVisit extends Page {
   /** @param {ConsultationSummary} visit @param {boolean} isFinished @returns {import('./tab-panels.js').Tab[]} */
   _tabs(visit, isFinished) {
     const call = isFinished ? null : this._call;
-    const unread = this._tab === 'chat' && this._panel ? 0 : (call?.unread ?? 0);
+    const unread = this._tab === 'chat' && this._isPanelOpen ? 0 : (call?.unread ?? 0);
     /** @type {import('./tab-panels.js').Tab[]} */
     const tabs = [
       { id: 'history', text: t('visit.tab.history'), icon: 'history', stays: true, content: html`<c-history .patient=${visit.patient.id} .consultation=${visit.id} editable></c-history>` },
@@ -280,7 +288,7 @@ export class CDoctorVisit extends Page {
         chime();
         return announce(t('dashboard.arrived', { name }), { urgent: true });
       case 'message':
-        return this._tab === 'chat' && this._panel ? undefined : toast(t('call.message_from', { name, text: text.slice(0, 80) }));
+        return this._tab === 'chat' && this._isPanelOpen ? undefined : toast(t('call.message_from', { name, text: text.slice(0, 80) }));
       case 'joined':
         return announce(t('call.joined', { name }));
       case 'gone':

@@ -33,7 +33,7 @@ export class CJoin extends Page {
     this._consent = '';
     this._consentLanguage = '';
     this._missing = false;
-    this._heard = false;
+    this._silent = false;
     this._speaker = 'unknown';
     /** @type {number | null} */
     this._roundTrip = null;
@@ -90,7 +90,7 @@ export class CJoin extends Page {
         <div class="notice danger emergency" role="note"><c-icon name="phone"></c-icon><span>${meta.emergency}</span></div>
         <div class="join-columns">
           <section class="stack" aria-label=${t('call.device_check')}>
-            ${consultation ? html`<c-device-check .local=${this._local} .name=${auth.me?.name ?? ''} @heard=${this._onHeard} @speaker-tested=${this._onSpeaker}></c-device-check>` : html`<c-skeleton lines="4"></c-skeleton>`}
+            ${consultation ? html`<c-device-check .local=${this._local} .name=${auth.me?.name ?? ''} @silence=${this._onSilence} @speaker-tested=${this._onSpeaker}></c-device-check>` : html`<c-skeleton lines="4"></c-skeleton>`}
           </section>
           <div class="stack loose">
             ${consultation ? this._greeting(consultation) : html`<c-skeleton lines="3"></c-skeleton>`}
@@ -122,8 +122,9 @@ export class CJoin extends Page {
     `;
   }
 
-  _onHeard() {
-    this._heard = true;
+  /** @param {CustomEvent<boolean>} event */
+  _onSilence(event) {
+    this._silent = event.detail;
   }
 
   /** @param {CustomEvent} event */
@@ -154,7 +155,7 @@ export class CJoin extends Page {
     handOver(this._id, this._local, {
       readiness: {
         camera: deviceState(camera),
-        microphone: deviceState(microphone, { heard: this._heard }),
+        microphone: deviceState(microphone, { silent: this._silent }),
         speaker: this._speaker,
         round_trip_ms: this._roundTrip,
       },

@@ -202,7 +202,8 @@ export class CVisit extends Page {
   _toggleChat() {
     this._chatOpen = !this._chatOpen;
     if (this._chatOpen) dismissToasts('message');
-    if (this._chatOpen) this.updateComplete.then(() => this.querySelector('textarea')?.focus());
+    const next = this._chatOpen ? '.call-side textarea' : '[data-testid="chat"]';
+    this.updateComplete.then(() => /** @type {HTMLElement | null} */ (this.querySelector(next))?.focus());
   }
 
   _openSettings() {

@@ -83,7 +83,7 @@ test('a refusal is understood', () => {
 });
 
 test('the doctor hears of a microphone that delivers nothing', () => {
-  assert.equal(deviceState('open', { heard: false }), 'silent');
+  assert.equal(deviceState('open', { silent: true }), 'silent');
   assert.equal(deviceState('open'), 'ok');
   assert.equal(deviceState('off'), 'unknown');
 });

@@ -9,7 +9,7 @@ import './permission-help.js';
 import './tile.js';
 
 /**
- * <c-device-check .local .name @heard @speaker-tested>: one's own picture, the level of one's voice, other devices, and
+ * <c-device-check .local .name @silence @speaker-tested>: one's own picture, the level of one's voice, other devices, and
  * help when the browser gives nothing.
  */
 export class CDeviceCheck extends CElement {

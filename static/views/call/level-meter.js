@@ -9,8 +9,8 @@ const QUIET_MS = 7000; // nothing heard for so long: say so
 const DEAD_MS = 2500; // not even noise: the microphone is switched off
 
 /**
- * <c-level-meter .track ?muted @heard>: a bar that moves with the voice, and "we can't hear you" when it doesn't.
- * Emits `heard` once the microphone delivered a voice.
+ * <c-level-meter .track ?muted @silence>: a bar that moves with the voice, and "we can't hear you" when it doesn't.
+ * Emits `silence` with true when nothing is heard for long, with false when something is again.
  */
 export class CLevelMeter extends CElement {
   static properties = {
@@ -68,12 +68,11 @@ export class CLevelMeter extends CElement {
     const bar = /** @type {HTMLElement | null} */ (this.querySelector('.level-bar'));
     if (bar) bar.style.transform = `scaleX(${level.toFixed(3)})`;
     this.querySelector('.level')?.setAttribute('aria-valuenow', String(Math.round(level * 100)));
-    if (speaking && !this._heard) {
-      this._heard = true;
-      this.emit('heard');
-    }
+    if (speaking) this._heard = true;
     const quiet = !heard && performance.now() - this._since > QUIET_MS;
-    this.silent = !this.muted && (deadMs > DEAD_MS || quiet);
+    const silent = !this.muted && (deadMs > DEAD_MS || quiet);
+    if (silent !== this.silent) this.emit('silence', silent);
+    this.silent = silent;
   }
 }
 
