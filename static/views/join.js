@@ -74,6 +74,7 @@ export class CJoin extends Page {
         return;
       }
       this._consultation = await api.get(`/consultations/${this._id}`);
+      setTimeout(() => import('./visit.js').catch(() => {}), 500); // so that the call begins without loading first
       if (this._consultation.status === 'finished') navigate(`/after/${this._id}`, { replace: true });
     } catch (error) {
       this._error = error;

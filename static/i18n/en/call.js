@@ -112,6 +112,7 @@ export default {
   'call.more': 'Settings',
   'call.leave': 'Leave',
   'call.unread': { one: '{count} new message', other: '{count} new messages' },
+  'call.speaking_muted': 'You are muted: nobody hears you. Press “Unmute” to speak.',
   'call.microphone_is_on': 'Microphone on',
   'call.microphone_is_off': 'Microphone muted',
   'call.camera_is_on': 'Camera on',

@@ -112,6 +112,7 @@ export default {
   'call.more': '设置',
   'call.leave': '离开',
   'call.unread': { other: '{count} 条新消息' },
+  'call.speaking_muted': '您已静音，对方听不到您。请点击“取消静音”后讲话。',
   'call.microphone_is_on': '麦克风已打开',
   'call.microphone_is_off': '麦克风已静音',
   'call.camera_is_on': '摄像头已打开',

@@ -1,7 +1,6 @@
 // @ts-check
 import { html } from 'lit';
 import { t } from '../../i18n/i18n.js';
-import { api } from '../../net/api.js';
 import { session } from '../../net/session.js';
 import { CElement } from '../element.js';
 import '../icon.js';
@@ -62,7 +61,8 @@ async function roundTrip() {
   let fastest = Infinity;
   for (let round = 0; round < ROUNDS; round += 1) {
     const begin = performance.now();
-    await api.get('/meta');
+    const response = await fetch('/healthz', { cache: 'no-store' });
+    if (!response.ok) throw new Error('no answer');
     fastest = Math.min(fastest, performance.now() - begin);
   }
   return Math.round(fastest);

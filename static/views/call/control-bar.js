@@ -5,6 +5,7 @@ import { CElement } from '../element.js';
 import '../icon.js';
 import { announce, toast } from '../toast.js';
 import { isTyping } from './parts.js';
+import { VoiceWatch } from './voice-watch.js';
 
 /**
  * <c-control-bar .call=${call} .chatOpen ?chat .extra=${template} @toggle-chat @open-settings @leave>: what everybody can
@@ -24,6 +25,7 @@ export class CControlBar extends CElement {
     this.chatOpen = false;
     /** @type {unknown} */
     this.extra = nothing;
+    this._voice = new VoiceWatch();
   }
 
   connectedCallback() {
@@ -31,7 +33,10 @@ export class CControlBar extends CElement {
     if (this.call) this.keep(this.call.subscribe(() => this.requestUpdate()));
     const onKey = (/** @type {KeyboardEvent} */ event) => this._onKey(event);
     document.addEventListener('keydown', onKey);
-    this.keep(() => document.removeEventListener('keydown', onKey));
+    this.keep(() => {
+      document.removeEventListener('keydown', onKey);
+      this._voice.stop();
+    });
   }
 
   render() {
@@ -41,7 +46,7 @@ export class CControlBar extends CElement {
     const microphoneOn = !local.muted.microphone && local.tracks.microphone !== null;
     const cameraOn = local.tracks.camera !== null;
     return html`
-      <div class="control-bar" role="toolbar" aria-label=${t('call.controls')}>
+      <div class="control-bar" role="group" aria-label=${t('call.controls')}>
         ${control({
           icon: microphoneOn ? 'microphone' : 'microphone-off', text: t(microphoneOn ? 'call.mute' : 'call.unmute'), off: !microphoneOn,
           testid: 'microphone', key: 'm', action: () => this._toggleMicrophone(),
@@ -60,6 +65,11 @@ export class CControlBar extends CElement {
         ${control({ icon: 'hangup', text: t('call.leave'), testid: 'leave', kind: 'leave', action: () => this.emit('leave') })}
       </div>
     `;
+  }
+
+  updated() {
+    const local = this.call?.local;
+    if (local) this._voice.watch(local.tracks.microphone, local.muted.microphone);
   }
 
   /** @param {import('../../state/call-controller.js').CallController} call */

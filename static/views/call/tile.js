@@ -72,7 +72,7 @@ export class CCallTile extends CElement {
     const shown = this.track && this.state !== 'no-picture';
     return html`
       <video class=${this.mirrored ? 'mirrored' : ''} ?hidden=${!shown} .srcObject=${streamOf(this.track)} autoplay playsinline
-        .muted=${true} disablepictureinpicture @resize=${this._fit} @playing=${this._onPlaying} @timeupdate=${this._onPlaying}></video>
+        .muted=${true} @resize=${this._fit} @playing=${this._onPlaying} @timeupdate=${this._onPlaying}></video>
       ${this._still}
       ${shown || this._still ? nothing : html`<div class="tile-initials" aria-hidden="true"><span>${initialsOf(this.person || this.name)}</span></div>`}
       ${this._words()}
