@@ -145,8 +145,9 @@ export class MediaConnection extends Emitter {
     this._turn = this._turn.then(async () => {
       while (this._peer && this._waiting.length > 0) {
         const offer = /** @type {Offer} */ (this._waiting.shift());
+        const begun = this._begun;
         await this._answer(offer).catch((error) => {
-          if (this._peer && this._peer.signalingState !== 'closed') console.error('media negotiation', error);
+          if (begun === this._begun && this._peer?.signalingState !== 'closed') console.error('media negotiation', error);
         });
       }
     });
@@ -160,6 +161,7 @@ export class MediaConnection extends Emitter {
       this._peer = this._newPeer();
     }
     const peer = /** @type {RTCPeerConnection} */ (this._peer);
+    if (offer.generation !== 1 && !peer.remoteDescription) return; // still of an earlier connection
     await peer.setRemoteDescription({ type: 'offer', sdp: offer.sdp });
     const sections = new Map(peer.getTransceivers().map((section) => [section.mid, section]));
     for (const [mid, source] of Object.entries(offer.publish)) {

@@ -203,6 +203,17 @@ test('a first generation on a connection that is in use means that the server be
   connection.stop();
 });
 
+test('a late offer of an earlier connection is not answered', async () => {
+  const { connection, said } = start();
+  await connection.start();
+  connection.offered(offer(7));
+  connection.offered(offer(1));
+  await settled();
+  await settled();
+  assert.deepEqual(said.slice(1), ['1: answer to offer 1']);
+  connection.stop();
+});
+
 test('after stopping everything is closed, and offers find nobody', async () => {
   const { connection, peers, said } = start();
   await connection.start();
