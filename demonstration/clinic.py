@@ -11,6 +11,7 @@ from care.invitation import Invitation
 from care.note import Addendum, Sections, VisitNote, amended, revised, signed
 from care.people import Department, Member, Patient
 from care.ports import ConsultationFilter, Store, UnitOfWork
+from demonstration.footage import Footage
 from demonstration.script import BookingText, PatientText, Script, VisitText, read_script
 from demonstration.visits import Cast, Visit, events_of
 from identity.audit import SYSTEM, AuditEntry
@@ -23,6 +24,7 @@ from kernel.ids import (
     InvitationId,
     ParticipantId,
     PatientId,
+    RecordingId,
     RoomId,
     UserId,
     new_id,
@@ -78,10 +80,11 @@ class Demonstration:
     links: tuple[JoinLink, ...]
 
 
-async def seed(store: Store, log: EventLog) -> Demonstration:
+async def seed(store: Store, log: EventLog, footage: Footage | None = None) -> Demonstration:
     """Make the clinic in an empty database; in one that has it, book what begins now again and make fresh links.
 
-    Raises `NotADemonstration` when the database has people who are not the script's.
+    With `footage` one of the earlier visits has a recording to watch; the composer must not run yet. Raises
+    `NotADemonstration` when the database has people who are not the script's.
     """
     script = await asyncio.to_thread(read_script)
     async with store.read() as work:
@@ -93,8 +96,18 @@ async def seed(store: Store, log: EventLog) -> Demonstration:
     elif not known.issuperset(member.login for member in script.clinic.members):
         raise NotADemonstration
     async with store.read() as work:
-        visits = await _untold_visits(work, script)
+        visits = await _untold_visits(work, script, with_recordings=footage is not None)
     await asyncio.gather(*(log.append(visit.room, events_of(visit)) for visit in visits))
+    for visit in visits:
+        if footage is not None and visit.recording is not None:
+            await footage.show(
+                store,
+                ConsultationId(visit.room),
+                recording=visit.recording,
+                at=visit.recorded_at,
+                clinician=visit.clinician.id,
+                patient=visit.patient.id,
+            )
     async with store.write() as work:
         links = await _book_today(work, script)
     return Demonstration(_accounts(script), tuple(links))
@@ -175,7 +188,7 @@ async def _add_visit(work: UnitOfWork, patient: Patient, clinician: Member, text
         await work.notes.add_addendum(consultation.id, 1, addendum)
 
 
-async def _untold_visits(work: UnitOfWork, script: Script) -> list[Visit]:
+async def _untold_visits(work: UnitOfWork, script: Script, *, with_recordings: bool) -> list[Visit]:
     """Return the earlier visits whose rooms are still empty: all at first, none later."""
     stored = await work.consultations.summaries(ConsultationFilter(until=work.at), limit=_EVERYTHING)
     untold = {(item.patient.record_number, item.reason): item for item in stored if item.status is Status.PLANNED}
@@ -200,6 +213,7 @@ async def _untold_visits(work: UnitOfWork, script: Script) -> list[Visit]:
                     else None,
                     consent=None if text.consent == "none" else Decision(text.consent),
                     chat=tuple((Role(role), words) for role, words in text.chat),
+                    recording=RecordingId(new_id("rec")) if text.recorded and with_recordings else None,
                 )
             )
     return visits

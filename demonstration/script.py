@@ -90,7 +90,10 @@ class GuestText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class VisitText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An earlier consultation with its note and what was written in the chat, by role."""
+    """An earlier consultation with its note and what was written in the chat, by role.
+
+    A recorded one lasts a minute: its recording is the drawn one, its patient and clinician are the drawn people.
+    """
 
     days_ago: int
     hour: int  # on the clinic's clock
@@ -99,6 +102,7 @@ class VisitText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     reason: str
     consent: Literal["given", "refused", "none"]
     guest: GuestText | None = None
+    recorded: bool = False
     signed: bool = True
     subjective: str
     objective: str

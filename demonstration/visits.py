@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from care.consent_texts import CURRENT, text_for
+from demonstration.footage import LENGTH
 from identity.principal import Role
-from kernel.ids import ConnectionId, MessageId, ParticipantId, RoomId, new_id
+from kernel.ids import ConnectionId, MessageId, ParticipantId, RecordingId, RoomId, new_id
 from rooms.commands import (
     AdmitParticipant,
     Command,
@@ -20,6 +21,8 @@ from rooms.commands import (
     ReadMessages,
     RecordConsent,
     ReportReadiness,
+    StartRecording,
+    StopRecording,
 )
 from rooms.events import Body, Decision, DeviceState, RoomEvent, Source
 from rooms.room import Room
@@ -27,6 +30,7 @@ from rooms.room import Room
 _EARLY: Final = timedelta(minutes=4)  # patients come before their time
 _LATE: Final = timedelta(seconds=40)  # doctors a little after it
 _BETWEEN: Final = timedelta(seconds=50)
+_SETTLING: Final = timedelta(seconds=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,10 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What shall have happened. `chat` names its authors by role; `consent` is the patient's answer, None for none."""
+    """What shall have happened. `chat` names its authors by role; `consent` is the patient's answer, None for none.
+
+    A visit with a `recording` is recorded for `LENGTH`, and everything is written in that time.
+    """
 
     room: RoomId
     scheduled_at: datetime
@@ -51,11 +58,17 @@ class Visit:
     guest: Cast | None
     consent: Decision | None
     chat: tuple[tuple[Role, str], ...]
+    recording: RecordingId | None = None
 
     @property
     def started_at(self) -> datetime:
         """When the patient was admitted."""
         return self.scheduled_at + _LATE
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When the recording began, if there is one."""
+        return self.started_at + _SETTLING
 
     @property
     def finished_at(self) -> datetime:
@@ -99,14 +112,23 @@ def _commands(visit: Visit) -> Iterator[tuple[datetime, Command]]:
     for person in _everybody(visit):
         for source in (Source.MICROPHONE, Source.CAMERA):
             yield visit.started_at + timedelta(seconds=12), PublishTrack(person.id, source, muted=False)
-    pause = timedelta(minutes=visit.minutes) / (len(visit.chat) + 1)
-    authors = {person.role: person.id for person in _everybody(visit)}
-    for place, (role, text) in enumerate(visit.chat, start=1):
-        body = Body("server", text)
-        yield visit.started_at + place * pause, PostMessage(authors[role], MessageId(new_id("msg")), body)
+    if visit.recording is None:
+        yield from _chat(visit, visit.started_at, timedelta(minutes=visit.minutes))
+    else:
+        yield visit.recorded_at, StartRecording(visit.clinician.id, visit.recording)
+        yield from _chat(visit, visit.recorded_at, LENGTH)
+        yield visit.recorded_at + LENGTH, StopRecording(visit.clinician.id)
     for person in others:
         yield visit.finished_at - timedelta(seconds=5), Disconnect(person.id, connections[person])
     yield visit.finished_at, FinishVisit(visit.clinician.id)
+
+
+def _chat(visit: Visit, begin: datetime, length: timedelta) -> Iterator[tuple[datetime, Command]]:
+    pause = length / (len(visit.chat) + 1)
+    authors = {person.role: person.id for person in _everybody(visit)}
+    for place, (role, text) in enumerate(visit.chat, start=1):
+        message = PostMessage(authors[role], MessageId(new_id("msg")), Body("server", text))
+        yield begin + place * pause, message
 
 
 def _arriving(

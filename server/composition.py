@@ -23,7 +23,7 @@ from kernel.clock import monotonic_s
 from kernel.ids import ConsultationId, RoomId
 from media.measure import measure
 from records.blobs import BlobStore
-from records.recordings import RecordedMedia
+from records.recordings import RecordedMedia, composed_blob
 from records.segments import SegmentSink
 from rooms.ports import EventLog
 from server.composition_job import Answer, Done, Failed, Job, Progress, SegmentFile, Track
@@ -121,7 +121,7 @@ class Composition:
                     duration_ms=answer.duration_ms,
                     size_bytes=answer.size_bytes,
                     sha256=answer.sha256,
-                    blob=_output(recording),
+                    blob=composed_blob(recording.consultation),
                     progress=100,
                 )
             )
@@ -156,7 +156,7 @@ class Composition:
         return Job(
             root=str(self._blobs.root.absolute()),
             key=key.raw,
-            output=_output(recording),
+            output=composed_blob(recording.consultation),
             tracks=_tracks(segments),
             spans=closed,
         )
@@ -215,10 +215,6 @@ class Composition:
 
 
 _CRASHED: Final = Failed("crashed")
-
-
-def _output(recording: Recording) -> str:
-    return f"recordings/{recording.consultation}"
 
 
 def _tracks(segments: Sequence[Segment]) -> list[Track]:

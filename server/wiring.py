@@ -18,6 +18,7 @@ from care.recordings import RecordingService
 from config.settings import Settings
 from demonstration import clinic
 from demonstration.clinic import Demonstration
+from demonstration.footage import Footage
 from identity.service import SignInService
 from identity.tokens import TokenIssuer
 from kernel.clock import Now
@@ -105,7 +106,6 @@ async def open_services(
     issuer = TokenIssuer(open_key_ring(token_keys(settings)), now)
     sign_in = SignInService(store, issuer, demonstration=settings.demonstration.enabled)
     stack.callback(sign_in.close)
-    demonstration = await _demonstration(settings, store, event_log)
     housekeeping = Housekeeping(sign_in)
     housekeeping.start()
     stack.push_async_callback(housekeeping.close)
@@ -117,6 +117,7 @@ async def open_services(
 
     segments = SegmentSink(database, sealer, blobs)
     recorded_media = RecordedMedia(database, sealer, blobs)
+    demonstration = await _demonstration(settings, store, event_log, Footage(segments, recorded_media))
     composition = Composition(store=store, log=event_log, blobs=blobs, media=recorded_media, segments=segments)
     await composition.start()
     stack.push_async_callback(composition.close)
@@ -223,11 +224,13 @@ def _watch(metrics: Metrics, media: UdpMediaPlane, recorder: Recorder, rooms: Ro
     metrics.watch_kinds("signaling_trouble", "What was refused, malformed or cut off.", lambda: gateway.counts)
 
 
-async def _demonstration(settings: Settings, store: SqlStore, log: SqlEventLog) -> Demonstration | None:
+async def _demonstration(
+    settings: Settings, store: SqlStore, log: SqlEventLog, footage: Footage
+) -> Demonstration | None:
     """Make the invented clinic where it is wanted; keep its accounts, whose password is known, out of a real one."""
     if settings.demonstration.enabled:
         try:
-            return await clinic.seed(store, log)
+            return await clinic.seed(store, log, footage)
         except clinic.NotADemonstration as error:
             raise Refused(
                 "this data directory belongs to a real clinic: give the demonstration another, --data"

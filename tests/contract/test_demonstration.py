@@ -1,5 +1,6 @@
 """The demonstration clinic in a real database: made once, refreshed at every start."""
 
+import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,16 +11,22 @@ import pytest
 from care.consultation import Status
 from care.people import Member
 from care.ports import ArchiveFilter, ConsultationFilter
+from care.recording import RecordingState
+from care.recording_time import Spans
 from care.summary import ConsultationSummary, NoteState
 from demonstration.clinic import Demonstration, NotADemonstration, seed
+from demonstration.footage import Footage
 from identity.opaque import digest_of
 from identity.passwords import DEMONSTRATION_PASSWORD, matches
 from identity.principal import Role
 from kernel.ids import RoomId, UserId
+from records.blobs import BlobStore
 from records.engine import Database
 from records.event_log import SqlEventLog
 from records.migrations import migrate
+from records.recordings import RecordedMedia
 from records.sealing import KeyRing, Sealer
+from records.segments import SegmentSink
 from records.unit_of_work import SqlStore
 from rooms.events import MessagePosted
 from rooms.room import Room
@@ -30,13 +37,15 @@ NOON = datetime(2026, 11, 25, 12, 3, 20, tzinfo=UTC)
 class Trial:
     """An empty database and a clock that the test moves."""
 
-    def __init__(self, database: Database, sealer: Sealer) -> None:
+    def __init__(self, database: Database, sealer: Sealer, blobs: BlobStore) -> None:
         self.now = NOON
         self.store = SqlStore(database, sealer, lambda: self.now)
         self.log = SqlEventLog(database, sealer)
+        self.media = RecordedMedia(database, sealer, blobs)
+        self.footage = Footage(SegmentSink(database, sealer, blobs), self.media)
 
     async def start(self) -> Demonstration:
-        return await seed(self.store, self.log)
+        return await seed(self.store, self.log, self.footage)
 
     async def consultations(self) -> list[ConsultationSummary]:
         async with self.store.read() as work:
@@ -49,7 +58,8 @@ async def trial(tmp_path: Path) -> AsyncIterator[Trial]:
     migrate(url)
     database = Database(url)
     await database.open()
-    yield Trial(database, Sealer(database, KeyRing.load_or_create(tmp_path / "keys.json")))
+    sealer = Sealer(database, KeyRing.load_or_create(tmp_path / "keys.json"))
+    yield Trial(database, sealer, BlobStore(tmp_path / "blobs"))
     await database.close()
 
 
@@ -83,8 +93,8 @@ async def test_the_links_open_consultations_that_begin_now(trial: Trial) -> None
 async def test_earlier_visits_are_finished_with_their_chat_notes_and_calendar(trial: Trial) -> None:
     await trial.start()
     finished = [item for item in await trial.consultations() if item.status is Status.FINISHED]
-    assert len(finished) == 15
-    assert sorted(item.note_state for item in finished) == [NoteState.DRAFT] + [NoteState.SIGNED] * 14
+    assert len(finished) == 16
+    assert sorted(item.note_state for item in finished) == [NoteState.DRAFT] + [NoteState.SIGNED] * 15
     for item in finished:
         events = await trial.log.read(RoomId(item.id))
         room = Room.replayed(RoomId(item.id), events)
@@ -98,9 +108,30 @@ async def test_earlier_visits_are_finished_with_their_chat_notes_and_calendar(tr
         notes = await work.notes.many([item.id for item in finished])
         hits = await work.archive.search(ArchiveFilter(words=("李秀英",)), after=None, limit=9)
         assert (await work.audit.verify()).broken_at is None
-    assert len(notes) == 15
+    assert len(notes) == 16
     assert sum(len(note.addenda) for note in notes.values()) == 1
     assert [summary.patient.name for summary, _ in hits] == ["李秀英"]
+
+
+async def test_one_earlier_visit_has_a_recording_that_is_whole(trial: Trial) -> None:
+    await trial.start()
+    (recorded,) = [item for item in await trial.consultations() if item.recording is not None]
+    async with trial.store.read() as work:
+        recording = await work.recordings.of(recorded.id)
+        assert recording is not None
+        segments = await work.recordings.segments(recording.id)
+        assert await work.recordings.uncomposed() == []
+    events = await trial.log.read(RoomId(recorded.id))
+    (span,) = Spans.of(events, segments).spans
+    assert (recording.state, recording.duration_ms, span.duration_ms) == (RecordingState.READY, 24_000, 24_000)
+    assert sorted((segment.codec, segment.duration_ms, segment.closed) for segment in segments) == [
+        ("opus", 24_000, True),
+        ("opus", 24_000, True),
+        ("vp8", 24_000, True),
+        ("vp8", 24_000, True),
+    ]
+    with await trial.media.open(recording) as reader:
+        assert hashlib.sha256(reader.readall()).hexdigest() == recording.sha256
 
 
 async def test_a_second_start_adds_nothing_but_fresh_links(trial: Trial) -> None:
@@ -152,10 +183,10 @@ async def test_a_start_that_was_interrupted_is_completed_by_the_next(trial: Tria
             raise Lost
 
     with pytest.raises(Lost):
-        await seed(trial.store, Failing.__new__(Failing))
+        await seed(trial.store, Failing.__new__(Failing), trial.footage)
     assert not [item for item in await trial.consultations() if item.status is Status.FINISHED]
     await trial.start()
-    assert len([item for item in await trial.consultations() if item.status is Status.FINISHED]) == 15
+    assert len([item for item in await trial.consultations() if item.status is Status.FINISHED]) == 16
 
 
 async def test_a_real_clinic_gets_no_invented_people(trial: Trial) -> None:

@@ -43,8 +43,9 @@ async def test_a_doctor_finds_their_own_patients_and_reads_the_history(clinic: R
     assert page["conditions"][0]["text"] == "Fracture of the left wrist"
     assert {line["criticality"] for line in page["allergies"]} == {"high", "low"}
     assert page["observations"][0]["at"] < page["observations"][-1]["at"]
-    now, latest, first = page["consultations"]
+    now, recorded, latest, first = page["consultations"]
     assert (now["id"], now["note"], latest["note"]["assessment"][:13]) == (visit, None, "Good response")
+    assert (recorded["recording_state"], latest["recording_state"]) == ("ready", None)
     assert first["note"]["addenda"][0]["text"].startswith("Patient telephoned")
 
 
@@ -183,7 +184,7 @@ async def test_a_file_past_the_limit_is_refused_before_it_has_arrived(clinic: Ru
         pass  # the server hung up while we were still sending
     async with patient.http.post(path, data=io.BytesIO(b"x" * (FILE_LIMIT_BYTES + 1)), headers=headers) as response:
         assert response.status == 413
-    assert not [path for path in (clinic.data / "blobs").rglob("*") if path.is_file()]
+    assert not [path for path in (clinic.data / "blobs" / "attachments").rglob("*") if path.is_file()]
 
 
 async def test_an_upload_that_breaks_off_leaves_nothing(clinic: RunningClinic) -> None:
@@ -209,7 +210,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(clinic: RunningClinic) -
         writer.close()
         while await pending():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-    assert not [path for path in (clinic.data / "blobs").rglob("*") if path.is_file()]
+    assert not [path for path in (clinic.data / "blobs" / "attachments").rglob("*") if path.is_file()]
 
 
 async def test_the_custodian_finds_visits_in_chinese_and_english(clinic: RunningClinic) -> None:
@@ -225,7 +226,7 @@ async def test_the_custodian_finds_visits_in_chinese_and_english(clinic: Running
         status, page = await custodian.get("/archive", q=words)
         assert (status, {entry["patient"]["name"] for entry in page["entries"]}) == (200, names)
     status, page = await custodian.get("/archive")
-    assert (len(page["entries"]), page["next"]) == (15, None)
+    assert (len(page["entries"]), page["next"]) == (16, None)
     assert page["entries"] == sorted(page["entries"], key=lambda entry: entry["scheduled_at"], reverse=True)
 
 
@@ -285,6 +286,32 @@ async def test_transcripts_are_downloads_that_run_nothing(clinic: RunningClinic)
     assert (await custodian.get(f"{path}.html", zone="Nowhere/Land"))[0] == 400
     assert (await clinic.stranger().get(f"{path}.json"))[0] == 401
     assert (await (await clinic.sign_in("dr.chen")).get(f"{path}.json"))[0] == 404
+
+
+async def test_a_reason_opens_the_recording_for_the_browser_that_gave_it(clinic: RunningClinic) -> None:
+    custodian = await clinic.sign_in("custodian")
+    (entry,) = (await custodian.get("/archive", q="thompson laboratory"))[1]["entries"]
+    assert entry["recording"]["state"] == "ready"
+    status, record = await custodian.get(f"/archive/{entry['id']}")
+    recording = record["recording"]
+    assert (status, recording["duration_ms"], len(recording["segments"]), recording["gaps"]) == (200, 24_000, 4, [])
+    assert [span["offset_ms"] for span in recording["spans"]] == [0]
+    assert {segment["offset_ms"] for segment in recording["segments"]} == {0}
+    assert [message["offset_ms"] for message in record["messages"]] == [4800, 9600, 14_400, 19_200]
+    status, viewing = await custodian.post(f"/archive/{entry['id']}/viewing", {"reason": "Quality review"})
+    assert (status, viewing["media_url"]) == (200, f"/api/v1/archive/{entry['id']}/media")
+    token, custodian.token = custodian.token, None  # as a video element: cookies only
+    async with custodian.response("GET", f"/archive/{entry['id']}/media", headers={"Range": "bytes=0-3"}) as response:
+        assert (response.status, await response.read()) == (206, b"\x1a\x45\xdf\xa3")
+    async with custodian.response("GET", f"/archive/{entry['id']}/transcript.html") as response:
+        assert response.status == 200
+    other = (await (await clinic.sign_in("custodian")).get("/archive", q="李秀英"))[1]["entries"][0]["id"]
+    assert (await custodian.get(f"/archive/{other}/media"))[0] == 401
+    assert (await clinic.stranger().get(f"/archive/{entry['id']}/media"))[0] == 401
+    custodian.token = token
+    async with clinic.services.store.read() as work:
+        noted = [line.entry for line in await work.audit.page(object_id=entry["id"], limit=10)]
+    assert ("recording.view", "Quality review") in [(item.action, item.detail) for item in noted]
 
 
 async def test_there_is_nothing_to_watch_where_nothing_was_recorded(clinic: RunningClinic) -> None:
