@@ -16,7 +16,7 @@ export const routes = [
   },
   {
     path: '/visit/:id', tag: 'c-doctor-visit', load: () => import('./views/doctor-visit.js'),
-    texts: ['call', 'doctor'], roles: ['clinician'], shell: 'none', styles: ['call.css', 'doctor.css', 'doctor-visit.css'],
+    texts: ['call', 'doctor'], roles: ['clinician'], shell: 'none', styles: ['call.css', 'doctor.css', 'medical-record.css', 'doctor-visit.css'],
   },
   {
     path: '/visit/:id', tag: 'c-visit', load: () => import('./views/visit.js'),
@@ -40,7 +40,7 @@ export const routes = [
   },
   {
     path: '/patients/:id', tag: 'c-patient-record', load: () => import('./views/patient-record.js'),
-    texts: ['doctor'], roles: ['clinician'], shell: 'full', styles: ['doctor.css'],
+    texts: ['doctor'], roles: ['clinician'], shell: 'full', styles: ['doctor.css', 'medical-record.css'],
   },
   {
     path: '/archive', tag: 'c-archive', load: () => import('./views/archive.js'),
