@@ -1,6 +1,6 @@
 // @ts-check
 import { html, nothing } from 'lit';
-import { errorText, formatDateTime, formatDuration, formatTime, language, t } from '../i18n/i18n.js';
+import { errorText, formatDateTime, formatDuration, formatTime, hasText, language, t } from '../i18n/i18n.js';
 import { api } from '../net/api.js';
 import { departmentName } from '../state/clinic.js';
 import { isChapter, lanesOf, transcriptOf } from '../state/playback.js';
@@ -123,7 +123,8 @@ export class CArchiveRecord extends Page {
     }
     if (recording.state === 'failed') {
       return html`<div class="notice danger" role="alert" data-testid="composition-failed"><c-icon name="alert"></c-icon>
-        <div class="grow stack tight"><p class="strong">${t('record_page.failed')}</p><p>${t('record_page.failed_text')}</p>
+        <div class="grow stack tight"><p class="strong">${t('record_page.failed')}</p>
+          <p>${hasText(`record_page.failure.${recording.failure}`) ? t(`record_page.failure.${recording.failure}`) : ''} ${t('record_page.failed_text')}</p>
           <div><button class="button" type="button" aria-busy=${this._busy} ?disabled=${this._busy} data-testid="compose-again" @click=${this._composeAgain}>
             <c-icon name="refresh"></c-icon>${t('record_page.retry')}</button></div></div></div>`;
     }
