@@ -122,7 +122,9 @@ class HistoryRepository(Protocol):
     """Problems, allergies, medications and measurements. Implemented by `records/histories.py`."""
 
     async def of(self, patient: PatientId) -> PatientHistory:
-        """Return everything known, newest first; of the measurements the newest 2000, oldest first."""
+        """Return everything known, newest first, the allergies of high criticality before the others; of the
+        measurements the newest 2000, oldest first.
+        """
 
     async def add(self, patient: PatientId, entries: Sequence[HistoryEntry]) -> None:
         """Store new entries of any kind."""

@@ -1,7 +1,7 @@
 """The demonstration clinic as written in `data/`: people, histories, visits. Nobody in it exists."""
 
 import tomllib
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
@@ -12,9 +12,8 @@ from care.people import Sex
 from identity.principal import Role
 from kernel.ids import EntryId, new_id
 
-CLINIC_ZONE: Final = timezone(timedelta(hours=8))
 _DATA: Final = Path(__file__).parent / "data"
-_MEASURED_AT: Final = time(7, 30, tzinfo=CLINIC_ZONE)
+_MEASURED_AT: Final = time(7, 30)
 
 
 class DepartmentText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,7 +95,7 @@ class VisitText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """
 
     days_ago: int
-    hour: int  # on the clinic's clock
+    hour: int  # on the machine's clock
     minutes: int
     clinician: str
     reason: str
@@ -112,8 +111,8 @@ class VisitText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     addendum: str = ""
 
     def scheduled_at(self, now: datetime) -> datetime:
-        """Return when it was to begin, on the clinic's calendar."""
-        return datetime.combine(day_before(now, self.days_ago), time(self.hour, tzinfo=CLINIC_ZONE))
+        """Return when it was to begin."""
+        return moment(now, self.days_ago, time(self.hour))
 
 
 class PatientText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -188,7 +187,7 @@ class PatientText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 series.text,
                 value,
                 series.unit,
-                datetime.combine(day_before(now, days_ago), _MEASURED_AT),
+                moment(now, days_ago, _MEASURED_AT),
                 series.low,
                 series.high,
             )
@@ -215,8 +214,13 @@ def read_script() -> Script:
 
 
 def day_before(now: datetime, days: int) -> date:
-    """Return the clinic's calendar day `days` before today."""
-    return now.astimezone(CLINIC_ZONE).date() - timedelta(days=days)
+    """Return the day `days` before today, on the calendar of the machine: the clinic is where it runs."""
+    return now.astimezone().date() - timedelta(days=days)
+
+
+def moment(now: datetime, days: int, clock: time) -> datetime:
+    """Return when it was `clock` on the machine's clock, `days` before today, in UTC."""
+    return datetime.combine(day_before(now, days), clock, now.astimezone().tzinfo).astimezone(UTC)
 
 
 def _date(now: datetime, written: date | None, days_ago: int | None) -> date | None:

@@ -63,7 +63,7 @@ class SqlHistories:
         rows = await self._connection.execute(
             select(allergies)
             .where(table.patient == patient)
-            .order_by(table.recorded.desc(), table.id)
+            .order_by(table.criticality != "high", table.recorded.desc(), table.id)
             .limit(_ENTRIES_LIMIT)
         )
         return tuple(

@@ -19,7 +19,7 @@ from server.views import ConsultationView
 routes = Routes()
 
 _PRINTABLE = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"
-Line = Annotated[str, Meta(min_length=1, max_length=300, pattern=_PRINTABLE)]
+Line = Annotated[str, Meta(min_length=1, max_length=500, pattern=_PRINTABLE)]
 OptionalLine = Annotated[str, Meta(max_length=1000, pattern=_PRINTABLE)]
 Code = Annotated[str, Meta(max_length=32, pattern=r"^[A-Za-z0-9.\-]*$")]
 Unit = Annotated[str, Meta(max_length=32, pattern=r"^[!-~]*$")]
