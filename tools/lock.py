@@ -1,4 +1,4 @@
-"""Writes requirements.lock: every package that runs Consilium, then every one that only develops it, pinned with hashes.
+"""Writes requirements.lock: what runs Consilium, then what only develops it, every package pinned with hashes.
 
 One file, two sections, so that a clinic installs the first and a developer both (see the Makefile). The resolution is
 universal: the same lock serves every Python from 3.11 on and every platform the packages support.

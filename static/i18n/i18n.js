@@ -27,6 +27,15 @@ const texts = new Map();
 const loaded = new Set();
 /** @type {Set<() => void>} */
 const listeners = new Set();
+/** Changes of language and loads of texts, one after the other: the texts in use are all of one language. */
+let turn = Promise.resolve();
+
+/** @param {() => Promise<void>} action */
+function inTurn(action) {
+  const done = turn.then(action);
+  turn = done.catch(() => {}); // whoever asked hears of it; the next one still has its turn
+  return done;
+}
 
 /**
  * The nearest language we speak: any Chinese is zh-CN, everything else English.
@@ -51,9 +60,14 @@ export function languageWasChosen() {
  * @param {string | null | undefined} code
  * @param {{ remember?: boolean }} [options]
  */
-export async function setLanguage(code, { remember = true } = {}) {
+export function setLanguage(code, { remember = true } = {}) {
   const next = nearestLanguage(code);
   if (remember) store(next);
+  return inTurn(() => change(next));
+}
+
+/** @param {Language} next */
+async function change(next) {
   if (next === current && loaded.size > 0) return;
   const areas = loaded.size > 0 ? [...loaded] : /** @type {Area[]} */ (['core']);
   const parts = await Promise.all(areas.map((area) => fetchTexts(next, area)));
@@ -74,15 +88,13 @@ export async function startLanguage() {
  * Load the texts of an area; returns at once when they are here already.
  * @param {...Area} areas
  */
-export async function loadTexts(...areas) {
-  await Promise.all(
-    areas
-      .filter((area) => !loaded.has(area))
-      .map(async (area) => {
-        take(await fetchTexts(current, area));
-        loaded.add(area);
-      }),
-  );
+export function loadTexts(...areas) {
+  return inTurn(async () => {
+    const missing = areas.filter((area) => !loaded.has(area));
+    const parts = await Promise.all(missing.map((area) => fetchTexts(current, area)));
+    for (const part of parts) take(part);
+    for (const area of missing) loaded.add(area);
+  });
 }
 
 /**
@@ -137,7 +149,14 @@ export function formatDay(value) {
 
 /** @param {Date | string | number} value */
 export function formatDateTime(value) {
-  return format(value, { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  return format(value, {
+    year: 'numeric',
+    month: 'short',
+    day: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  });
 }
 
 /**
@@ -149,7 +168,13 @@ export function formatRelative(value, now = Date.now()) {
   const seconds = (new Date(value).getTime() - now) / 1000;
   const format_ = new Intl.RelativeTimeFormat(current, { numeric: 'auto' });
   /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
-  const units = [['year', 31_556_952], ['month', 2_629_746], ['day', 86_400], ['hour', 3600], ['minute', 60]];
+  const units = [
+    ['year', 31_556_952],
+    ['month', 2_629_746],
+    ['day', 86_400],
+    ['hour', 3600],
+    ['minute', 60],
+  ];
   for (const [unit, length] of units) {
     if (Math.abs(seconds) >= length) return format_.format(Math.round(seconds / length), unit);
   }
@@ -170,7 +195,10 @@ export function formatBytes(bytes) {
   const step = bytes > 0 ? Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3)) : 0;
   const value = bytes / 1000 ** step;
   return new Intl.NumberFormat(current, {
-    style: 'unit', unit: units[step], unitDisplay: 'short', maximumFractionDigits: value < 10 && step > 0 ? 1 : 0,
+    style: 'unit',
+    unit: units[step],
+    unitDisplay: 'short',
+    maximumFractionDigits: value < 10 && step > 0 ? 1 : 0,
   }).format(value);
 }
 

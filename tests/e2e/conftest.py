@@ -4,7 +4,7 @@ A test asks for `visit`: a consultation of its own that begins now, its doctor a
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -56,19 +56,25 @@ def playwright() -> Iterator[Playwright]:
 class Browsers:
     """One browser process for each look, started when first asked for and kept for the whole session."""
 
-    def __init__(self, playwright: Playwright, folder: Path) -> None:
+    def __init__(
+        self, playwright: Playwright, folder: Path, *, cameras: Callable[[Look, Path], None] = camera_file
+    ) -> None:
         self._playwright = playwright
         self._folder = folder
+        self._cameras = cameras
         self._running: dict[str, Browser] = {}
 
     def of(self, look: Look) -> Browser:
         if look.name not in self._running:
+            camera, microphone = self._folder / f"{look.name}.y4m", self._folder / f"{look.name}.wav"
+            self._cameras(look, camera)
+            microphone_file(look, microphone)
             self._running[look.name] = self._playwright.chromium.launch(
                 executable_path=CHROMIUM,
                 args=[
                     *ARGUMENTS,
-                    f"--use-file-for-fake-video-capture={camera_file(self._folder, look)}",
-                    f"--use-file-for-fake-audio-capture={microphone_file(self._folder, look)}",
+                    f"--use-file-for-fake-video-capture={camera}",
+                    f"--use-file-for-fake-audio-capture={microphone}",
                 ],
             )
         return self._running[look.name]

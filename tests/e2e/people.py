@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
-from playwright.sync_api import APIRequestContext, Locator, Page, Playwright, expect
+from playwright.sync_api import APIRequestContext, Locator, Page, Playwright, ViewportSize, expect
 
 from tests.e2e.pictures import DOCTOR, PATIENT, Look
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 PASSWORD = "consilium-demo"
 WAIT_MS = 20_000
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1440, "height": 900}
+PHONE = ViewportSize(width=390, height=844)
+DESKTOP = ViewportSize(width=1440, height=900)
 
 _STORED = re.compile("sent|read")
 
@@ -68,7 +68,7 @@ class Api:
         assert answer.ok, answer.text()
         return cls(context, answer.json()["access_token"])
 
-    def get(self, path: str, **query: str) -> Any:
+    def get(self, path: str, **query: str | float | bool) -> Any:
         answer = self.context.get(f"/api/v1{path}", headers=self._headers, params=query)
         assert answer.ok, answer.text()
         return answer.json()
@@ -166,15 +166,16 @@ class Person:
     def tile(self, participant: str, source: str = "camera") -> Locator:
         return self.page.locator(f'[data-testid=tile][data-participant="{participant}"][data-source={source}]')
 
-    def sees_picture_of(self, participant: str, look: Look, source: str = "camera") -> None:
-        """Wait until decoded frames of the person's own colour are on the screen, and go on coming."""
+    def sees_picture_of(self, participant: str, look: Look | None, source: str = "camera") -> None:
+        """Wait until decoded frames, of the person's own colour if named, are on the screen and go on coming."""
         video = self.tile(participant, source).locator("video")
         expect(video).to_be_visible(timeout=WAIT_MS)
-        self.until(lambda: _alike(video.evaluate(_PIXEL), look.rgb), f"the colour of {look.name}")
+        if look is not None:
+            self.until(lambda: _alike(video.evaluate(_PIXEL), look.rgb), f"the colour of {look.name}")
         before = video.evaluate("video => video.getVideoPlaybackQuality().totalVideoFrames")
         self.until(
             lambda: video.evaluate("video => video.getVideoPlaybackQuality().totalVideoFrames") > before + 10,
-            f"more frames of {look.name}",
+            "more frames",
         )
 
     def hears(self, participant: str, look: Look) -> None:
@@ -222,15 +223,25 @@ class Visit:
     browsers: Browsers
     stack: ExitStack
     people: list[Person] = field(default_factory=list)
+    language: str = "en"
+    dark: bool = False
 
     @classmethod
     def planned(
-        cls, url: str, browsers: Browsers, playwright: Playwright, stack: ExitStack, *, doctor: str = "dr.garcia"
+        cls,
+        url: str,
+        browsers: Browsers,
+        playwright: Playwright,
+        stack: ExitStack,
+        *,
+        doctor: str = "dr.garcia",
+        patient_name: str = "Margaret Thompson",
+        reason: str = "Blood sugar before breakfast is high again",
     ) -> Visit:
         context = playwright.request.new_context(base_url=url)
         stack.callback(context.dispose)
         api = Api.sign_in(context, doctor)
-        me, patient = api.get("/me"), api.get("/patients", q="Margaret")["patients"][0]
+        me, patient = api.get("/me"), api.get("/patients", q=patient_name)["patients"][0]
         consultation = api.post(
             "/consultations",
             {
@@ -238,16 +249,20 @@ class Visit:
                 "clinician": me["subject"],
                 "scheduled_at": datetime.now(UTC).isoformat(),  # noqa: TID251 - a person looks at the clock
                 "planned_minutes": 20,
-                "reason": "Blood sugar before breakfast is high again",
+                "reason": reason,
             },
         )
         return cls(url, consultation["id"], patient["id"], me["participant"], doctor, api, browsers, stack)
 
-    def person(self, look: Look, *, phone: bool = False, language: str = "en") -> Person:
+    def person(self, look: Look, *, phone: bool = False) -> Person:
         """Open a fresh browser profile for somebody."""
-        size = PHONE if phone else DESKTOP
         context = self.browsers.of(look).new_context(
-            viewport=size, has_touch=phone, is_mobile=phone, locale=language, permissions=["camera", "microphone"]
+            viewport=PHONE if phone else DESKTOP,
+            has_touch=phone,
+            is_mobile=phone,
+            locale=self.language,
+            color_scheme="dark" if self.dark else "light",
+            permissions=["camera", "microphone"],
         )
         self.stack.callback(context.close)
         person = Person(look, context.new_page())
@@ -255,8 +270,8 @@ class Visit:
         return person
 
     def patient_link(self) -> str:
-        """Return a fresh link for the patient."""
-        return self._link("patient", "Margaret Thompson")["link"]
+        """Return a fresh link for the patient, whose own name the server puts on it."""
+        return str(self._link("patient", "")["link"])
 
     def guest_link(self, name: str, relation: str = "interpreter") -> tuple[str, str]:
         """Return a guest's link and the id they will have in the room."""
@@ -264,7 +279,7 @@ class Visit:
         return issued["link"], issued["invitation"]["id"]
 
     def _link(self, relation: str, name: str) -> Any:
-        body = {"relation": relation, "name": name, "language": "en"}
+        body = {"relation": relation, "name": name, "language": self.language}
         return self.api.post(f"/consultations/{self.id}/invitations", body)
 
     def patient_arrives(self, *, phone: bool = False, consents: bool = True) -> Person:

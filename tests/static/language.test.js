@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
-  errorText, formatBytes, formatDuration, formatList, formatRelative, formatTime, language, nearestLanguage, onLanguage, setLanguage, t,
+  errorText,
+  formatBytes,
+  formatDuration,
+  formatList,
+  formatRelative,
+  formatTime,
+  language,
+  loadTexts,
+  nearestLanguage,
+  onLanguage,
+  setLanguage,
+  t,
 } from '../../static/i18n/i18n.js';
 
 const NOON = Date.parse('2026-11-25T12:00:00Z');
@@ -17,12 +28,22 @@ test('texts change with the language, and listeners hear of it', async () => {
   await setLanguage('en');
   assert.equal(t('core.cancel'), 'Cancel');
   let heard = 0;
-  const end = onLanguage(() => { heard += 1; });
+  const end = onLanguage(() => {
+    heard += 1;
+  });
   await setLanguage('zh-CN');
   end();
   await setLanguage('en');
   assert.equal(heard, 1);
   assert.equal(language(), 'en');
+});
+
+test('texts that are asked for while the language changes come in the new one', async () => {
+  await setLanguage('en');
+  const changed = setLanguage('zh-CN');
+  await Promise.all([changed, loadTexts('archive')]);
+  assert.equal(t('archive.title'), (await import('../../static/i18n/zh-CN/archive.js')).default['archive.title']);
+  await setLanguage('en');
 });
 
 test('a text takes its values, and an unknown one is shown as its key', async () => {
