@@ -22,7 +22,10 @@ let shell = 'plain';
 let step = 0;
 
 function draw() {
-  render(html`<c-app-shell .kind=${shell} .path=${location.pathname} .me=${auth.me} .page=${page}></c-app-shell>`, root);
+  render(
+    html`<c-app-shell .kind=${shell} .path=${location.pathname} .me=${auth.me} .page=${page}></c-app-shell>`,
+    root,
+  );
 }
 
 /** @param {import('./router.js').Place} place */
@@ -58,11 +61,18 @@ function showNothingHere(place) {
     navigate(`/sign-in?to=${encodeURIComponent(place.path)}`, { replace: true });
     return;
   }
-  const action = auth.me && auth.me.role !== 'guest'
-    ? html`<a class="button primary" href="/">${t('core.go_to_start')}</a>`
-    : nothing;
+  const action =
+    auth.me && auth.me.role !== 'guest'
+      ? html`<a class="button primary" href="/">${t('core.go_to_start')}</a>`
+      : nothing;
   replacePage(
-    html`<c-empty icon="search" .main=${true} .heading=${t('core.nothing_here')} .text=${t('core.nothing_here_text')} .action=${action}></c-empty>`,
+    html`<c-empty
+      icon="search"
+      .main=${true}
+      .heading=${t('core.nothing_here')}
+      .text=${t('core.nothing_here_text')}
+      .action=${action}
+    ></c-empty>`,
     'plain',
   );
 }
@@ -115,7 +125,10 @@ async function start() {
   onLanguage(draw);
   const [known] = await Promise.allSettled([meta.load(), auth.restore()]);
   if (known.status === 'rejected') {
-    replacePage(html`<c-error-panel .error=${known.reason} .retry=${() => location.reload()}></c-error-panel>`, 'plain');
+    replacePage(
+      html`<c-error-panel .error=${known.reason} .retry=${() => location.reload()}></c-error-panel>`,
+      'plain',
+    );
     return;
   }
   auth.subscribe(followPerson);

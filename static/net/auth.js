@@ -129,7 +129,10 @@ async function renewOnce() {
   const secret = stored(sessionStorage, SECRET);
   try {
     if (secret) await exchange(secret);
-    else await alone(async () => accept(await api.post('/session/refresh', undefined, { anonymous: true, headers: GUARD })));
+    else
+      await alone(async () =>
+        accept(await api.post('/session/refresh', undefined, { anonymous: true, headers: GUARD })),
+      );
     return token;
   } catch (error) {
     if (!(error instanceof ApiError) || error.status === 0 || error.status >= 500) throw error; // try again later

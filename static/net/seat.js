@@ -83,7 +83,10 @@ export class Session extends Emitter {
     const socket = this._connect({
       transports: ['websocket'],
       auth: (/** @type {(data: object) => void} */ give) => {
-        this._token({ fresh: this._refusals > 0 }).then((token) => give({ token: token ?? '' }), () => give({ token: '' }));
+        this._token({ fresh: this._refusals > 0 }).then(
+          (token) => give({ token: token ?? '' }),
+          () => give({ token: '' }),
+        );
       },
       reconnectionDelay: 400,
       reconnectionDelayMax: 2500,
@@ -119,7 +122,10 @@ export class Session extends Emitter {
     const socket = this._socket;
     if (!socket) return;
     if (socket.connected && this._seated) {
-      const alive = await socket.timeout(PROBE_MS).emitWithAck('room_resume', { since: this._since }).catch(() => null);
+      const alive = await socket
+        .timeout(PROBE_MS)
+        .emitWithAck('room_resume', { since: this._since })
+        .catch(() => null);
       if (alive || socket !== this._socket) return;
     } else if (socket.connected) {
       return;

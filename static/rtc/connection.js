@@ -147,7 +147,8 @@ export class MediaConnection extends Emitter {
         const offer = /** @type {Offer} */ (this._waiting.shift());
         const begun = this._begun;
         await this._answer(offer).catch((error) => {
-          if (begun === this._begun && this._peer?.signalingState !== 'closed') console.error('media negotiation', error);
+          if (begun === this._begun && this._peer?.signalingState !== 'closed')
+            console.error('media negotiation', error);
         });
       }
     });

@@ -131,7 +131,8 @@ export class LocalMedia extends Emitter {
   async shareScreen() {
     try {
       const stream = await /** @type {MediaDevices} */ (this._media).getDisplayMedia({
-        video: { frameRate: { ideal: 15, max: 30 } }, audio: false,
+        video: { frameRate: { ideal: 15, max: 30 } },
+        audio: false,
       });
       const [track] = stream.getVideoTracks();
       track.contentHint = 'detail';

@@ -53,7 +53,10 @@ export class Meter extends Emitter {
     if (loudness > NOTHING) this._deadSince = now;
     else this._deadSince ||= now;
     this.emit('reading', {
-      level: levelOf(loudness), speaking: now < this._loudUntil, heard: this._heard, deadMs: now - this._deadSince,
+      level: levelOf(loudness),
+      speaking: now < this._loudUntil,
+      heard: this._heard,
+      deadMs: now - this._deadSince,
     });
   }
 }

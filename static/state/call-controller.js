@@ -58,7 +58,17 @@ import { admitted, emptyRoom, participantOf, reduceRoom, unread, waiting } from 
 
 export class CallController {
   /** @param {Parts} parts */
-  constructor({ consultation, session, local, connect, api, consentShown, prepared = {}, newId = randomId, now = () => new Date() }) {
+  constructor({
+    consultation,
+    session,
+    local,
+    connect,
+    api,
+    consentShown,
+    prepared = {},
+    newId = randomId,
+    now = () => new Date(),
+  }) {
     this.consultation = consultation;
     this.local = local;
     this.media = connect(this._signal());
@@ -122,7 +132,9 @@ export class CallController {
   }
 
   get unread() {
-    return this.you ? unread(this.room, this.you.participant).filter((message) => message.seq > this._readTold).length : 0;
+    return this.you
+      ? unread(this.room, this.you.participant).filter((message) => message.seq > this._readTold).length
+      : 0;
   }
 
   get isDoctor() {
@@ -164,7 +176,11 @@ export class CallController {
     this._stopMedia();
     if (this._seated) this._session.leave();
     this._seated = false;
-    for (const blob of this._blobs.values()) blob.then((url) => URL.revokeObjectURL(url), () => {});
+    for (const blob of this._blobs.values())
+      blob.then(
+        (url) => URL.revokeObjectURL(url),
+        () => {},
+      );
     this._blobs.clear();
     this._subscribers.clear();
     this._noticed.clear();
@@ -252,7 +268,11 @@ export class CallController {
    * @returns {Promise<Attachment>}
    */
   upload(file, onProgress, signal) {
-    return this._api.upload(`/consultations/${this.consultation}/attachments`, file, { query: { name: file.name }, onProgress, signal });
+    return this._api.upload(`/consultations/${this.consultation}/attachments`, file, {
+      query: { name: file.name },
+      onProgress,
+      signal,
+    });
   }
 
   /**
@@ -320,7 +340,8 @@ export class CallController {
       session.on('events', (events) => this._onEvents(events)),
       session.on('seat_taken', () => this._onSeatTaken()),
       session.on('typing', ({ participant }) =>
-        this._reduceChat({ type: 'typing', participant, until: this._now().getTime() + TYPING_SHOWN_MS })),
+        this._reduceChat({ type: 'typing', participant, until: this._now().getTime() + TYPING_SHOWN_MS }),
+      ),
       session.on('media_offer', (offer) => this.media.offered(offer)),
       session.on('media_state', ({ participant, state }) => {
         if (participant === this.you?.participant && this._mediaOn) this.media.told(state);
@@ -342,7 +363,8 @@ export class CallController {
   _onLink(status) {
     if (status !== 'connected') this._seated = false;
     if (status === 'reconnecting' && this.link === 'draining') return this._tell(); // said already, and why
-    if (status === 'connected' || status === 'connecting' || status === 'reconnecting' || status === 'draining') this.link = status;
+    if (status === 'connected' || status === 'connecting' || status === 'reconnecting' || status === 'draining')
+      this.link = status;
     return this._tell();
   }
 
@@ -432,9 +454,13 @@ export class CallController {
       case 'participant_admitted':
         return this._notice({ kind: 'joined', ...about });
       case 'participant_connected':
-        return participantOf(this.room, event.participant)?.admitted ? this._notice({ kind: 'back', ...about }) : undefined;
+        return participantOf(this.room, event.participant)?.admitted
+          ? this._notice({ kind: 'back', ...about })
+          : undefined;
       case 'participant_disconnected':
-        return participantOf(this.room, event.participant)?.admitted ? this._notice({ kind: 'gone', ...about }) : undefined;
+        return participantOf(this.room, event.participant)?.admitted
+          ? this._notice({ kind: 'gone', ...about })
+          : undefined;
       case 'recording_started':
         return this._notice({ kind: 'recording_started' });
       case 'recording_stopped':
@@ -532,7 +558,8 @@ export class CallController {
     const { readiness, consent } = this._prepared;
     this._prepared = {};
     if (readiness) this._session.request('readiness_report', readiness).catch(() => {});
-    if (consent && this.me?.consent?.decision !== consent.decision) this._session.request('consent_set', consent).catch(() => {});
+    if (consent && this.me?.consent?.decision !== consent.decision)
+      this._session.request('consent_set', consent).catch(() => {});
   }
 
   /** @param {import('./chat.js').ChatAction} action */

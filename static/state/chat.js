@@ -58,7 +58,10 @@ export function reduceChat(state, action) {
     case 'composed': {
       if (state.outgoing.some((message) => message.id === action.id)) return state;
       const { id, text, attachments, at } = action;
-      return { ...state, outgoing: [...state.outgoing, { id, text, attachments, state: 'sending', errorCode: '', at }] };
+      return {
+        ...state,
+        outgoing: [...state.outgoing, { id, text, attachments, state: 'sending', errorCode: '', at }],
+      };
     }
     case 'failed':
       return update(state, action.id, { state: 'failed', errorCode: action.code });
@@ -74,7 +77,9 @@ export function reduceChat(state, action) {
       return { ...state, typing: { ...state.typing, [action.participant]: action.until } };
     case 'typing_checked': {
       const still = Object.entries(state.typing).filter(([, until]) => until > action.now);
-      return still.length === Object.keys(state.typing).length ? state : { ...state, typing: Object.fromEntries(still) };
+      return still.length === Object.keys(state.typing).length
+        ? state
+        : { ...state, typing: Object.fromEntries(still) };
     }
     default:
       return state;
@@ -87,7 +92,12 @@ export function reduceChat(state, action) {
  * @returns {Entry[]}
  */
 export function conversation(room, chat, me) {
-  const seenByOthers = Math.max(0, ...Object.entries(room.reads).filter(([reader]) => reader !== me).map(([, upTo]) => upTo));
+  const seenByOthers = Math.max(
+    0,
+    ...Object.entries(room.reads)
+      .filter(([reader]) => reader !== me)
+      .map(([, upTo]) => upTo),
+  );
   const posted = room.messages.map((message) => ({
     key: message.author === me ? message.clientMessageId : `${message.author}/${message.clientMessageId}`,
     seq: message.seq,
@@ -101,18 +111,20 @@ export function conversation(room, chat, me) {
     errorCode: '',
   }));
   const stored = new Set(posted.filter((entry) => entry.mine).map((entry) => entry.key));
-  const onTheirWay = chat.outgoing.filter((message) => !stored.has(message.id)).map((message) => ({
-    key: message.id,
-    seq: null,
-    at: message.at,
-    author: me,
-    authorName: participantOf(room, me)?.name ?? '',
-    mine: true,
-    text: message.text,
-    attachments: message.attachments,
-    state: message.state,
-    errorCode: message.errorCode,
-  }));
+  const onTheirWay = chat.outgoing
+    .filter((message) => !stored.has(message.id))
+    .map((message) => ({
+      key: message.id,
+      seq: null,
+      at: message.at,
+      author: me,
+      authorName: participantOf(room, me)?.name ?? '',
+      mine: true,
+      text: message.text,
+      attachments: message.attachments,
+      state: message.state,
+      errorCode: message.errorCode,
+    }));
   return [...posted, ...onTheirWay];
 }
 
@@ -126,7 +138,10 @@ export function typists(room, chat, me) {
 
 /** @param {ChatState} state @param {string} id @param {Partial<Outgoing>} changes @returns {ChatState} */
 function update(state, id, changes) {
-  return { ...state, outgoing: state.outgoing.map((message) => (message.id === id ? { ...message, ...changes } : message)) };
+  return {
+    ...state,
+    outgoing: state.outgoing.map((message) => (message.id === id ? { ...message, ...changes } : message)),
+  };
 }
 
 /** @param {Readonly<Record<string, number>>} typing @param {string} participant */

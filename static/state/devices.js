@@ -62,7 +62,11 @@ export function wanted(state, kind) {
   const chosen = state.chosen[kind];
   if (!chosen) return null;
   const found = state.found[kind];
-  return found.find((device) => device.id === chosen.id) ?? found.find((device) => device.label === chosen.label && device.label !== '') ?? null;
+  return (
+    found.find((device) => device.id === chosen.id) ??
+    found.find((device) => device.label === chosen.label && device.label !== '') ??
+    null
+  );
 }
 
 /**

@@ -122,46 +122,61 @@ const APPLIERS = {
   participant_arrived: (state, event) => arrive(state, event),
   participant_connected: (state, event) => change(state, event.participant, { connected: true }),
   participant_disconnected: (state, event) => change(state, event.participant, { connected: false, tracks: {} }),
-  readiness_reported: (state, event) => change(state, event.participant, {
-    readiness: {
-      camera: event.camera, microphone: event.microphone, speaker: event.speaker, roundTripMs: event.round_trip_ms ?? null,
-    },
-  }),
+  readiness_reported: (state, event) =>
+    change(state, event.participant, {
+      readiness: {
+        camera: event.camera,
+        microphone: event.microphone,
+        speaker: event.speaker,
+        roundTripMs: event.round_trip_ms ?? null,
+      },
+    }),
   participant_admitted: (state, event) => {
     const person = participantOf(state, event.participant);
-    const startedAt = person?.role === 'patient' ? state.startedAt ?? event.at : state.startedAt;
+    const startedAt = person?.role === 'patient' ? (state.startedAt ?? event.at) : state.startedAt;
     return { ...change(state, event.participant, { admitted: true, held: false }), startedAt };
   },
   participant_held: (state, event) =>
     change(state, event.participant, { admitted: false, held: true, waitingSince: event.at, tracks: {} }),
   participant_removed: (state, event) =>
     change(state, event.participant, { admitted: false, removed: true, connected: false, tracks: {} }),
-  consent_recorded: (state, event) => change(state, event.participant, {
-    consent: {
-      decision: event.decision, version: event.version, language: event.language, text: event.text, at: event.at,
-    },
-  }),
+  consent_recorded: (state, event) =>
+    change(state, event.participant, {
+      consent: {
+        decision: event.decision,
+        version: event.version,
+        language: event.language,
+        text: event.text,
+        at: event.at,
+      },
+    }),
   message_posted: (state, event) => ({
     ...state,
-    messages: [...state.messages, {
-      seq: event.seq,
-      at: event.at,
-      author: event.author,
-      clientMessageId: event.client_message_id,
-      body: event.body,
-      attachments: event.attachments ?? [],
-    }],
+    messages: [
+      ...state.messages,
+      {
+        seq: event.seq,
+        at: event.at,
+        author: event.author,
+        clientMessageId: event.client_message_id,
+        body: event.body,
+        attachments: event.attachments ?? [],
+      },
+    ],
   }),
   messages_read: (state, event) => ({
     ...state,
     reads: { ...state.reads, [event.participant]: Math.max(state.reads[event.participant] ?? 0, event.up_to) },
   }),
-  track_published: (state, event) => changeTracks(state, event, (tracks) => ({ ...tracks, [event.source]: { muted: event.muted } })),
-  track_muted: (state, event) => changeTracks(state, event, (tracks) => ({ ...tracks, [event.source]: { muted: event.muted } })),
+  track_published: (state, event) =>
+    changeTracks(state, event, (tracks) => ({ ...tracks, [event.source]: { muted: event.muted } })),
+  track_muted: (state, event) =>
+    changeTracks(state, event, (tracks) => ({ ...tracks, [event.source]: { muted: event.muted } })),
   track_unpublished: (state, event) => changeTracks(state, event, (tracks) => without(tracks, event.source)),
   video_reception_changed: (state, event) => change(state, event.participant, { receivesVideo: event.receives_video }),
   recording_started: (state, event) => ({
-    ...state, recording: { id: event.recording, on: true, since: event.at, stopReason: null },
+    ...state,
+    recording: { id: event.recording, on: true, since: event.at, stopReason: null },
   }),
   recording_stopped: (state, event) => ({
     ...state,
@@ -197,7 +212,10 @@ function arrive(state, event) {
 
 /** @param {RoomState} state @param {string} id @param {Partial<Participant>} changes @returns {RoomState} */
 function change(state, id, changes) {
-  return { ...state, participants: state.participants.map((person) => (person.id === id ? { ...person, ...changes } : person)) };
+  return {
+    ...state,
+    participants: state.participants.map((person) => (person.id === id ? { ...person, ...changes } : person)),
+  };
 }
 
 /**

@@ -44,11 +44,19 @@ export class CAfter extends Page {
         <h1 tabindex="-1">${t('call.after_title')}</h1>
         <p class="large">${t(patient ? 'call.after_thanks' : 'call.after_thanks_guest')}</p>
         ${this._summary()}
-        ${patient
-          ? html`<section class="card stack tight"><h2>${t('call.next')}</h2>
-              <ul class="ticks">${['after_note', 'after_questions'].map((key) => html`<li><c-icon name="check"></c-icon><span>${t(`call.${key}`)}</span></li>`)}</ul></section>`
-          : nothing}
-        <div class="notice danger emergency" role="note"><c-icon name="phone"></c-icon><span>${meta.emergency}</span></div>
+        ${
+          patient
+            ? html`<section class="card stack tight">
+                <h2>${t('call.next')}</h2>
+                <ul class="ticks">
+                  ${['after_note', 'after_questions'].map((key) => html`<li><c-icon name="check"></c-icon><span>${t(`call.${key}`)}</span></li>`)}
+                </ul>
+              </section>`
+            : nothing
+        }
+        <div class="notice danger emergency" role="note">
+          <c-icon name="phone"></c-icon><span>${meta.emergency}</span>
+        </div>
         ${patient && !auth.invitedTo ? html`<a class="button primary" href="/home">${t('call.after_home')}</a>` : nothing}
         <p class="quiet">${t('call.after_close')}</p>
       </div>
@@ -59,14 +67,30 @@ export class CAfter extends Page {
     const consultation = this._consultation;
     if (this._without) return nothing;
     if (!consultation) return html`<c-skeleton lines="3"></c-skeleton>`;
-    const { clinician, department, started_at: started, finished_at: finished, recording_state: recording } = consultation;
+    const {
+      clinician,
+      department,
+      started_at: started,
+      finished_at: finished,
+      recording_state: recording,
+    } = consultation;
     return html`
       <section class="card">
         <dl class="facts">
-          <dt>${t('core.role_clinician')}</dt><dd>${clinician.name}</dd>
-          <dt>${t('call.department')}</dt><dd>${language() === 'en' ? department.name_en : department.name_zh}</dd>
-          ${started ? html`<dt>${t('call.date')}</dt><dd>${formatDay(started)} ${formatTime(started)}${finished ? html`–${formatTime(finished)}` : nothing}</dd>` : nothing}
-          <dt>${t('call.recording')}</dt><dd>${recording ? t('call.after_recorded') : t('call.after_not_recorded')}</dd>
+          <dt>${t('core.role_clinician')}</dt>
+          <dd>${clinician.name}</dd>
+          <dt>${t('call.department')}</dt>
+          <dd>${language() === 'en' ? department.name_en : department.name_zh}</dd>
+          ${
+            started
+              ? html`<dt>${t('call.date')}</dt>
+                  <dd>
+                    ${formatDay(started)} ${formatTime(started)}${finished ? html`–${formatTime(finished)}` : nothing}
+                  </dd>`
+              : nothing
+          }
+          <dt>${t('call.recording')}</dt>
+          <dd>${recording ? t('call.after_recorded') : t('call.after_not_recorded')}</dd>
         </dl>
       </section>
     `;

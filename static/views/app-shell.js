@@ -18,8 +18,12 @@ const THEME_ICONS = { system: 'system', light: 'sun', dark: 'moon' };
 /** Around every page: the clinic's name, navigation, language, light or dark, the person, and what the clinic has to say. */
 export class CAppShell extends CElement {
   static properties = {
-    kind: { reflect: true }, path: { attribute: false }, me: { attribute: false }, page: { attribute: false },
-    _menu: { state: true }, _offline: { state: true },
+    kind: { reflect: true },
+    path: { attribute: false },
+    me: { attribute: false },
+    page: { attribute: false },
+    _menu: { state: true },
+    _offline: { state: true },
   };
 
   constructor() {
@@ -41,7 +45,8 @@ export class CAppShell extends CElement {
       this._offline = !navigator.onLine;
     };
     const outside = (/** @type {Event} */ event) => {
-      if (this._menu && event.target instanceof Node && !this.querySelector('.menu')?.contains(event.target)) this._menu = false;
+      if (this._menu && event.target instanceof Node && !this.querySelector('.menu')?.contains(event.target))
+        this._menu = false;
     };
     addEventListener('online', network);
     addEventListener('offline', network);
@@ -67,19 +72,24 @@ export class CAppShell extends CElement {
     return html`
       <header class="app-header">
         <a class="app-brand" href=${this.kind === 'full' ? '/' : this.path}>
-          <img src=${MARK} alt="" width="32" height="32"><span class="clip">${meta.clinicName}</span>
+          <img src=${MARK} alt="" width="32" height="32" /><span class="clip">${meta.clinicName}</span>
         </a>
-        ${items.length > 0
-          ? html`<nav class="app-nav" aria-label=${t('core.navigation')}>
-              ${items.map((item) => html`
-                <a href=${item.path} aria-current=${this.path.startsWith(item.path) ? 'page' : 'false'}>
-                  <c-icon name=${item.icon}></c-icon>${t(item.text)}
-                </a>
-              `)}
-            </nav>`
-          : nothing}
+        ${
+          items.length > 0
+            ? html`<nav class="app-nav" aria-label=${t('core.navigation')}>
+                ${items.map(
+                  (item) => html`
+                    <a href=${item.path} aria-current=${this.path.startsWith(item.path) ? 'page' : 'false'}>
+                      <c-icon name=${item.icon}></c-icon>${t(item.text)}
+                    </a>
+                  `,
+                )}
+              </nav>`
+            : nothing
+        }
         <div class="app-tools">
-          ${this._languageSwitch()} ${this._themeSwitch()} ${this.kind === 'full' && this.me ? this._person(this.me) : nothing}
+          ${this._languageSwitch()} ${this._themeSwitch()}
+          ${this.kind === 'full' && this.me ? this._person(this.me) : nothing}
         </div>
       </header>
     `;
@@ -89,7 +99,13 @@ export class CAppShell extends CElement {
   _languageSwitch() {
     const other = LANGUAGES.find((item) => item.code !== language()) ?? LANGUAGES[0];
     return html`
-      <button class="button quiet" type="button" lang=${other.code} data-testid="language" @click=${() => setLanguage(other.code)}>
+      <button
+        class="button quiet"
+        type="button"
+        lang=${other.code}
+        data-testid="language"
+        @click=${() => setLanguage(other.code)}
+      >
         <c-icon name="language"></c-icon>${other.name}
       </button>
     `;
@@ -100,7 +116,14 @@ export class CAppShell extends CElement {
     const next = THEMES[(THEMES.indexOf(now) + 1) % THEMES.length];
     const label = t('core.theme_now', { theme: t(`core.theme_${now}`) });
     return html`
-      <button class="icon-button" type="button" aria-label=${label} title=${label} data-testid="theme" @click=${() => this._setTheme(next)}>
+      <button
+        class="icon-button"
+        type="button"
+        aria-label=${label}
+        title=${label}
+        data-testid="theme"
+        @click=${() => this._setTheme(next)}
+      >
         <c-icon name=${THEME_ICONS[now]}></c-icon>
       </button>
     `;
@@ -110,33 +133,53 @@ export class CAppShell extends CElement {
   _person(me) {
     return html`
       <div class="menu" @keydown=${this._menuKey}>
-        <button class="button quiet" type="button" aria-haspopup="true" aria-expanded=${this._menu} aria-label=${t('core.person_menu', { name: me.name })}
-          data-testid="person-menu" @click=${() => { this._menu = !this._menu; }}>
-          <c-icon name="person"></c-icon><span class="app-person-name clip">${me.name}</span><c-icon name="chevron-down"></c-icon>
+        <button
+          class="button quiet"
+          type="button"
+          aria-haspopup="true"
+          aria-expanded=${this._menu}
+          aria-label=${t('core.person_menu', { name: me.name })}
+          data-testid="person-menu"
+          @click=${() => {
+            this._menu = !this._menu;
+          }}
+        >
+          <c-icon name="person"></c-icon><span class="app-person-name clip">${me.name}</span
+          ><c-icon name="chevron-down"></c-icon>
         </button>
-        ${this._menu
-          ? html`<div class="menu-list">
-              <div class="menu-about">
-                <div class="strong">${me.name}</div>
-                <div class="quiet small">${me.title || t(`core.role_${me.role}`)}</div>
-              </div>
-              <button class="menu-item" type="button" data-testid="sign-out" @click=${this._signOut}>
-                <c-icon name="sign-out"></c-icon>${t('core.sign_out')}
-              </button>
-            </div>`
-          : nothing}
+        ${
+          this._menu
+            ? html`<div class="menu-list">
+                <div class="menu-about">
+                  <div class="strong">${me.name}</div>
+                  <div class="quiet small">${me.title || t(`core.role_${me.role}`)}</div>
+                </div>
+                <button class="menu-item" type="button" data-testid="sign-out" @click=${this._signOut}>
+                  <c-icon name="sign-out"></c-icon>${t('core.sign_out')}
+                </button>
+              </div>`
+            : nothing
+        }
       </div>
     `;
   }
 
   _banners() {
     return html`
-      ${meta.value?.demonstration
-        ? html`<aside class="app-demonstration" aria-label=${t('core.notice')} data-testid="demonstration"><c-icon name="info"></c-icon><span>${t('core.demonstration')}</span></aside>`
-        : nothing}
-      ${this._offline
-        ? html`<div class="app-offline" role="alert"><c-icon name="wifi-off"></c-icon><span>${t('core.offline')}</span></div>`
-        : nothing}
+      ${
+        meta.value?.demonstration
+          ? html`<aside class="app-demonstration" aria-label=${t('core.notice')} data-testid="demonstration">
+              <c-icon name="info"></c-icon><span>${t('core.demonstration')}</span>
+            </aside>`
+          : nothing
+      }
+      ${
+        this._offline
+          ? html`<div class="app-offline" role="alert">
+              <c-icon name="wifi-off"></c-icon><span>${t('core.offline')}</span>
+            </div>`
+          : nothing
+      }
     `;
   }
 

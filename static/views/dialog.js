@@ -11,7 +11,11 @@ import './icon.js';
  */
 export class CDialog extends CElement {
   static properties = {
-    open: { type: Boolean }, heading: {}, content: { attribute: false }, footer: { attribute: false }, wide: { type: Boolean },
+    open: { type: Boolean },
+    heading: {},
+    content: { attribute: false },
+    footer: { attribute: false },
+    wide: { type: Boolean },
   };
 
   constructor() {
@@ -38,10 +42,21 @@ export class CDialog extends CElement {
   render() {
     if (!this.open) return nothing;
     return html`
-      <dialog class=${this.wide ? 'dialog wide' : 'dialog'} aria-labelledby="dialog-heading" @cancel=${this._cancel} @click=${this._outside}>
+      <dialog
+        class=${this.wide ? 'dialog wide' : 'dialog'}
+        aria-labelledby="dialog-heading"
+        @cancel=${this._cancel}
+        @click=${this._outside}
+      >
         <div class="dialog-head">
           <h2 id="dialog-heading">${this.heading}</h2>
-          <button class="icon-button" type="button" aria-label=${t('core.close')} data-testid="dialog-close" @click=${this._close}>
+          <button
+            class="icon-button"
+            type="button"
+            aria-label=${t('core.close')}
+            data-testid="dialog-close"
+            @click=${this._close}
+          >
             <c-icon name="close"></c-icon>
           </button>
         </div>
@@ -85,11 +100,26 @@ export function confirmDialog({ title, text, action, danger = false, cancel }) {
       resolve(value);
     };
     const footer = html`
-      <button class="button" type="button" data-testid="confirm-cancel" @click=${() => answer(false)}>${cancel ?? t('core.cancel')}</button>
-      <button class=${danger ? 'button primary danger' : 'button primary'} type="button" data-testid="confirm-action" @click=${() => answer(true)}>${action}</button>
+      <button class="button" type="button" data-testid="confirm-cancel" @click=${() => answer(false)}>
+        ${cancel ?? t('core.cancel')}
+      </button>
+      <button
+        class=${danger ? 'button primary danger' : 'button primary'}
+        type="button"
+        data-testid="confirm-action"
+        @click=${() => answer(true)}
+      >
+        ${action}
+      </button>
     `;
     render(
-      html`<c-dialog .open=${true} .heading=${title} .content=${html`<p>${text}</p>`} .footer=${footer} @close=${() => answer(false)}></c-dialog>`,
+      html`<c-dialog
+        .open=${true}
+        .heading=${title}
+        .content=${html`<p>${text}</p>`}
+        .footer=${footer}
+        @close=${() => answer(false)}
+      ></c-dialog>`,
       place,
     );
   });

@@ -24,11 +24,13 @@ export class CErrorPanel extends CElement {
         <c-icon class="big" name="alert"></c-icon>
         <h2>${this.heading || t('core.error_heading')}</h2>
         <p class="text">${errorText(this.error)}</p>
-        ${this.retry
-          ? html`<button class="button primary" type="button" data-testid="retry" @click=${this.retry}>
-              <c-icon name="refresh"></c-icon>${t('core.try_again')}
-            </button>`
-          : nothing}
+        ${
+          this.retry
+            ? html`<button class="button primary" type="button" data-testid="retry" @click=${this.retry}>
+                <c-icon name="refresh"></c-icon>${t('core.try_again')}
+              </button>`
+            : nothing
+        }
         ${requestId ? html`<p class="quiet small">${t('core.request_number', { id: requestId })}</p>` : nothing}
       </div>
     `;

@@ -19,7 +19,11 @@ import './skeleton.js';
 /** From the link to the waiting room: who and when, camera and microphone, the line, consent, "I'm ready". */
 export class CJoin extends Page {
   static properties = {
-    ...Page.properties, _error: { state: true }, _consultation: { state: true }, _consent: { state: true }, _missing: { state: true },
+    ...Page.properties,
+    _error: { state: true },
+    _consultation: { state: true },
+    _consent: { state: true },
+    _missing: { state: true },
   };
 
   constructor() {
@@ -83,12 +87,20 @@ export class CJoin extends Page {
 
   render() {
     if (this._error) {
-      return html`<div class="page narrow"><c-error-panel .heading=${t('call.join_failed')} .error=${this._error} .retry=${() => this._open()}></c-error-panel></div>`;
+      return html`<div class="page narrow">
+        <c-error-panel
+          .heading=${t('call.join_failed')}
+          .error=${this._error}
+          .retry=${() => this._open()}
+        ></c-error-panel>
+      </div>`;
     }
     const consultation = this._consultation;
     return html`
       <div class="page join">
-        <div class="notice danger emergency" role="note"><c-icon name="phone"></c-icon><span>${meta.emergency}</span></div>
+        <div class="notice danger emergency" role="note">
+          <c-icon name="phone"></c-icon><span>${meta.emergency}</span>
+        </div>
         <div class="join-columns">
           <section class="stack" aria-label=${t('call.device_check')}>
             ${consultation ? html`<c-device-check .local=${this._local} .name=${auth.me?.name ?? ''} @silence=${this._onSilence} @speaker-tested=${this._onSpeaker}></c-device-check>` : html`<c-skeleton lines="4"></c-skeleton>`}
@@ -96,9 +108,21 @@ export class CJoin extends Page {
           <div class="stack loose">
             ${consultation ? this._greeting(consultation) : html`<c-skeleton lines="3"></c-skeleton>`}
             ${consultation ? html`<c-connection-check @checked=${this._onChecked}></c-connection-check>` : nothing}
-            <c-consent-card .answer=${this._consent} .missing=${this._missing} @answer=${this._onConsent}></c-consent-card>
+            <c-consent-card
+              .answer=${this._consent}
+              .missing=${this._missing}
+              @answer=${this._onConsent}
+            ></c-consent-card>
             <div class="join-go">
-              <button class="button primary large wide" type="button" data-testid="ready" ?disabled=${!consultation} @click=${this._ready}>${t('call.ready')}</button>
+              <button
+                class="button primary large wide"
+                type="button"
+                data-testid="ready"
+                ?disabled=${!consultation}
+                @click=${this._ready}
+              >
+                ${t('call.ready')}
+              </button>
               <p class="quiet small">${t('call.ready_hint')}</p>
             </div>
           </div>
@@ -111,14 +135,22 @@ export class CJoin extends Page {
   _greeting(consultation) {
     const { clinician, department, scheduled_at: at } = consultation;
     if (!clinician) {
-      return html`<header class="stack tight"><h1 tabindex="-1">${t('call.hello', { name: auth.me?.name ?? '' })}</h1><p class="large">${t('call.invited')}</p></header>`;
+      return html`<header class="stack tight">
+        <h1 tabindex="-1">${t('call.hello', { name: auth.me?.name ?? '' })}</h1>
+        <p class="large">${t('call.invited')}</p>
+      </header>`;
     }
     const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
     return html`
       <header class="stack tight">
         <h1 tabindex="-1">${t('call.hello', { name: auth.me?.name ?? '' })}</h1>
-        <p class="large">${t('call.with_doctor', { name: clinician.name, department: language() === 'en' ? department.name_en : department.name_zh })}</p>
-        <p class="row wrap"><c-icon name="calendar"></c-icon><time datetime=${at}>${formatDay(at)} ${formatTime(at)}</time><span class="quiet small">${t('call.zone', { zone })}</span></p>
+        <p class="large">
+          ${t('call.with_doctor', { name: clinician.name, department: language() === 'en' ? department.name_en : department.name_zh })}
+        </p>
+        <p class="row wrap">
+          <c-icon name="calendar"></c-icon><time datetime=${at}>${formatDay(at)} ${formatTime(at)}</time
+          ><span class="quiet small">${t('call.zone', { zone })}</span>
+        </p>
       </header>
     `;
   }

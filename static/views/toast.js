@@ -73,15 +73,19 @@ export class CToasts extends CElement {
       <div class="visually-hidden" id="announce" aria-live="polite"></div>
       <div class="visually-hidden" id="announce-urgent" aria-live="assertive"></div>
       <div class="stack tight" role="status" aria-live="polite">
-        ${repeat(toasts, (item) => item.id, (item) => html`
-          <div class="toast" data-testid="toast" data-kind=${item.kind}>
-            <c-icon name=${ICONS[item.kind]}></c-icon>
-            <span class="grow">${item.text}</span>
-            <button class="icon-button" type="button" aria-label=${t('core.close')} @click=${() => dismiss(item.id)}>
-              <c-icon name="close"></c-icon>
-            </button>
-          </div>
-        `)}
+        ${repeat(
+          toasts,
+          (item) => item.id,
+          (item) => html`
+            <div class="toast" data-testid="toast" data-kind=${item.kind}>
+              <c-icon name=${ICONS[item.kind]}></c-icon>
+              <span class="grow">${item.text}</span>
+              <button class="icon-button" type="button" aria-label=${t('core.close')} @click=${() => dismiss(item.id)}>
+                <c-icon name="close"></c-icon>
+              </button>
+            </div>
+          `,
+        )}
       </div>
     `;
   }

@@ -87,11 +87,20 @@ export class CVisit extends Page {
       case 'removed':
         return this._message('info', 'call.removed_title', 'call.removed_text', nothing);
       case 'refused':
-        return html`<div class="page narrow"><c-error-panel .heading=${t('call.refused_title')} .error=${call.error} .retry=${() => call.enter()}></c-error-panel></div>`;
+        return html`<div class="page narrow">
+          <c-error-panel
+            .heading=${t('call.refused_title')}
+            .error=${call.error}
+            .retry=${() => call.enter()}
+          ></c-error-panel>
+        </div>`;
       case 'finished':
         return nothing;
       default:
-        return html`<div class="visit-entering" role="status"><span class="turning" aria-hidden="true"></span><p>${t('call.entering')}</p></div>`;
+        return html`<div class="visit-entering" role="status">
+          <span class="turning" aria-hidden="true"></span>
+          <p>${t('call.entering')}</p>
+        </div>`;
     }
   }
 
@@ -101,10 +110,20 @@ export class CVisit extends Page {
       <div class=${this._chatOpen ? 'call with-chat' : 'call'} data-testid="call">
         <h1 class="visually-hidden" tabindex="-1">${t('call.title')}</h1>
         <c-call-stage .call=${call}></c-call-stage>
-        ${this._chatOpen
-          ? html`<aside class="call-side"><c-chat-panel .call=${call} .closable=${true} @close=${this._toggleChat}></c-chat-panel></aside>`
-          : nothing}
-        <c-control-bar .call=${call} .chatOpen=${this._chatOpen} @toggle-chat=${this._toggleChat} @open-settings=${this._openSettings} @leave=${this._leave}></c-control-bar>
+        ${
+          this._chatOpen
+            ? html`<aside class="call-side">
+                <c-chat-panel .call=${call} .closable=${true} @close=${this._toggleChat}></c-chat-panel>
+              </aside>`
+            : nothing
+        }
+        <c-control-bar
+          .call=${call}
+          .chatOpen=${this._chatOpen}
+          @toggle-chat=${this._toggleChat}
+          @open-settings=${this._openSettings}
+          @leave=${this._leave}
+        ></c-control-bar>
       </div>
       ${this._settingsDialog(call)}
     `;
@@ -112,7 +131,13 @@ export class CVisit extends Page {
 
   /** @param {import('../state/call-controller.js').CallController} call */
   _settingsDialog(call) {
-    return html`<c-call-settings .call=${call} .open=${this._settings} @close=${() => { this._settings = false; }}></c-call-settings>`;
+    return html`<c-call-settings
+      .call=${call}
+      .open=${this._settings}
+      @close=${() => {
+        this._settings = false;
+      }}
+    ></c-call-settings>`;
   }
 
   /** @param {string} icon @param {string} heading @param {string} text @param {unknown} action */
@@ -126,7 +151,14 @@ export class CVisit extends Page {
 
   /** @param {string} text */
   _again(text) {
-    return html`<button class="button primary large" type="button" data-testid="come-back" @click=${() => this._comeBack()}>${text}</button>`;
+    return html`<button
+      class="button primary large"
+      type="button"
+      data-testid="come-back"
+      @click=${() => this._comeBack()}
+    >
+      ${text}
+    </button>`;
   }
 
   _comeBack() {

@@ -96,21 +96,49 @@ function start(parts = {}) {
   const media = new FakeMedia();
   let ids = 0;
   const call = new CallController({
-    consultation: 'con_1', session, local, connect: () => media, api: {}, consentShown: () => ({ version: '2', language: 'en' }),
-    newId: () => `message-${(ids += 1)}`, now: () => new Date(NOON), ...parts,
+    consultation: 'con_1',
+    session,
+    local,
+    connect: () => media,
+    api: {},
+    consentShown: () => ({ version: '2', language: 'en' }),
+    newId: () => `message-${(ids += 1)}`,
+    now: () => new Date(NOON),
+    ...parts,
   });
   let seq = 0;
-  const happen = (...facts) => session.emit('events', facts.map((fact) => ({ seq: (seq += 1), at: NOON, ...fact })));
-  const entered = () => session.emit('entered', { you: { participant: ME, role: 'patient', name: 'Ada' }, room: { id: 'con_1' }, events: [], last_seq: seq });
+  const happen = (...facts) =>
+    session.emit(
+      'events',
+      facts.map((fact) => ({ seq: (seq += 1), at: NOON, ...fact })),
+    );
+  const entered = () =>
+    session.emit('entered', {
+      you: { participant: ME, role: 'patient', name: 'Ada' },
+      room: { id: 'con_1' },
+      events: [],
+      last_seq: seq,
+    });
   const notices = [];
   call.onNotice(({ kind }) => notices.push(kind));
   return { call, session, local, media, happen, entered, notices };
 }
 
-const arrived = (participant, role) => ({ kind: 'participant_arrived', participant, role, name: participant, language: 'en' });
+const arrived = (participant, role) => ({
+  kind: 'participant_arrived',
+  participant,
+  role,
+  name: participant,
+  language: 'en',
+});
 const connected = (participant) => ({ kind: 'participant_connected', participant });
 const ADMITTED = { kind: 'participant_admitted', participant: ME, by: DOCTOR };
-const PAST = [{ kind: 'room_opened', clinician: DOCTOR }, arrived(DOCTOR, 'clinician'), arrived(ME, 'patient'), connected(ME)];
+const PAST = [
+  { kind: 'room_opened', clinician: DOCTOR },
+  arrived(DOCTOR, 'clinician'),
+  arrived(ME, 'patient'),
+  connected(ME),
+];
 
 test('before admission one waits, and nothing is sent', (context) => {
   const { call, happen, entered, media, session } = start();
@@ -132,7 +160,10 @@ test('admission starts the media and tells what is sent, with a notice', (contex
   happen(ADMITTED);
   assert.equal(call.phase, 'call');
   assert.equal(media.started, 1);
-  assert.deepEqual(session.said('track_publish'), [{ source: 'microphone', muted: false }, { source: 'camera', muted: false }]);
+  assert.deepEqual(session.said('track_publish'), [
+    { source: 'microphone', muted: false },
+    { source: 'camera', muted: false },
+  ]);
   assert.deepEqual(notices, ['admitted']);
 });
 
@@ -140,7 +171,12 @@ test('the past is no news', (context) => {
   const { call, happen, entered, notices } = start();
   context.after(() => call.end());
   call.enter();
-  happen(...PAST, ADMITTED, { kind: 'message_posted', author: DOCTOR, client_message_id: 'x', body: { text: 'Hello' } });
+  happen(...PAST, ADMITTED, {
+    kind: 'message_posted',
+    author: DOCTOR,
+    client_message_id: 'x',
+    body: { text: 'Hello' },
+  });
   entered();
   assert.deepEqual(notices, []);
   assert.equal(call.unread, 1);
@@ -169,7 +205,10 @@ test('coming back asks only for what is new', async (context) => {
   await call.leave();
   assert.equal(call.phase, 'left');
   call.enter();
-  assert.deepEqual(session.said('enter').map(({ since }) => since), [0, 4]);
+  assert.deepEqual(
+    session.said('enter').map(({ since }) => since),
+    [0, 4],
+  );
 });
 
 test('muting is told as muting, a camera that is off as muted too, a shared screen as a track of its own', async (context) => {
@@ -181,7 +220,10 @@ test('muting is told as muting, a camera that is off as muted too, a shared scre
   await call.setMicrophone(false);
   await call.setCamera(false);
   assert.equal(media.sending.camera, null);
-  assert.deepEqual(session.said('track_mute'), [{ source: 'microphone', muted: true }, { source: 'camera', muted: true }]);
+  assert.deepEqual(session.said('track_mute'), [
+    { source: 'microphone', muted: true },
+    { source: 'camera', muted: true },
+  ]);
   await call.shareScreen();
   assert.deepEqual(session.said('track_publish').at(-1), { source: 'screen', muted: false });
   call.stopScreen();
@@ -231,7 +273,10 @@ test('a message that found no line is sent again after the next entry, with its 
   delete session.refuse.chat_send;
   entered();
   await settled();
-  assert.deepEqual(session.said('chat_send').map(({ id }) => id), ['message-1', 'message-1']);
+  assert.deepEqual(
+    session.said('chat_send').map(({ id }) => id),
+    ['message-1', 'message-1'],
+  );
 });
 
 test('a refused message is shown as failed, and a retry keeps its id', async (context) => {
@@ -245,8 +290,16 @@ test('a refused message is shown as failed, and a retry keeps its id', async (co
   assert.deepEqual([call.entries[0].state, call.entries[0].errorCode], ['failed', 'rate_limited']);
   delete session.refuse.chat_send;
   await call.retry('message-1');
-  happen({ kind: 'message_posted', author: ME, client_message_id: 'message-1', body: { scheme: 'server', text: 'hello' } });
-  assert.deepEqual(call.entries.map(({ state }) => state), ['sent']);
+  happen({
+    kind: 'message_posted',
+    author: ME,
+    client_message_id: 'message-1',
+    body: { scheme: 'server', text: 'hello' },
+  });
+  assert.deepEqual(
+    call.entries.map(({ state }) => state),
+    ['sent'],
+  );
 });
 
 test('reading is told once for all that is there', (context) => {
@@ -282,7 +335,10 @@ test('a seat taken elsewhere ends the media here', (context) => {
 });
 
 test('the end of the visit, a dismissal and a refusal are told apart', (context) => {
-  for (const [fact, phase] of [[{ kind: 'visit_finished', by: DOCTOR }, 'finished'], [{ kind: 'participant_removed', participant: ME }, 'removed']]) {
+  for (const [fact, phase] of [
+    [{ kind: 'visit_finished', by: DOCTOR }, 'finished'],
+    [{ kind: 'participant_removed', participant: ME }, 'removed'],
+  ]) {
     const { call, happen, entered } = start();
     context.after(() => call.end());
     call.enter();

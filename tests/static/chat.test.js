@@ -10,8 +10,18 @@ const people = [
   { kind: 'participant_arrived', participant: OTHER, role: 'clinician', name: 'Dr Berg', language: 'en' },
   { kind: 'participant_arrived', participant: ME, role: 'patient', name: 'Ada', language: 'en' },
 ];
-const roomWith = (...facts) => [...people, ...facts].reduce((room, fact, index) => reduceRoom(room, { seq: index + 1, at: NOON, ...fact }), emptyRoom);
-const posted = (author, id, text) => ({ kind: 'message_posted', author, client_message_id: id, body: { scheme: 'server', text }, attachments: [] });
+const roomWith = (...facts) =>
+  [...people, ...facts].reduce(
+    (room, fact, index) => reduceRoom(room, { seq: index + 1, at: NOON, ...fact }),
+    emptyRoom,
+  );
+const posted = (author, id, text) => ({
+  kind: 'message_posted',
+  author,
+  client_message_id: id,
+  body: { scheme: 'server', text },
+  attachments: [],
+});
 const chatAfter = (...actions) => actions.reduce(reduceChat, emptyChat);
 const composed = (id, text) => ({ type: 'composed', id, text, attachments: [], at: NOON });
 
@@ -27,7 +37,10 @@ test('composing the same id twice makes one message', () => {
 test('it counts as sent when the room has it, and is then shown once', () => {
   const room = roomWith(posted(ME, 'm1', 'hello'));
   const before = conversation(room, chatAfter(composed('m1', 'hello')), ME); // the event came before the action
-  assert.deepEqual(before.map(({ key, state }) => [key, state]), [['m1', 'sent']]);
+  assert.deepEqual(
+    before.map(({ key, state }) => [key, state]),
+    [['m1', 'sent']],
+  );
   const chat = chatAfter(composed('m1', 'hello'), { type: 'posted', id: 'm1', author: ME, mine: true });
   assert.deepEqual(chat.outgoing, []);
 });
@@ -40,7 +53,10 @@ test('its key stays the same from composing to delivery, so that the line on the
 
 test('the same id of somebody else is another message', () => {
   const entries = conversation(roomWith(posted(OTHER, 'm1', 'theirs')), chatAfter(composed('m1', 'mine')), ME);
-  assert.deepEqual(entries.map(({ text }) => text), ['theirs', 'mine']);
+  assert.deepEqual(
+    entries.map(({ text }) => text),
+    ['theirs', 'mine'],
+  );
   assert.notEqual(entries[0].key, entries[1].key);
 });
 
@@ -48,13 +64,23 @@ test('a refused message says why and can be tried again as the same message, or 
   const failed = chatAfter(composed('m1', 'hello'), { type: 'failed', id: 'm1', code: 'room.not_admitted' });
   assert.deepEqual([failed.outgoing[0].state, failed.outgoing[0].errorCode], ['failed', 'room.not_admitted']);
   const retried = reduceChat(failed, { type: 'retried', id: 'm1' });
-  assert.deepEqual([retried.outgoing[0].id, retried.outgoing[0].state, retried.outgoing[0].errorCode], ['m1', 'sending', '']);
+  assert.deepEqual(
+    [retried.outgoing[0].id, retried.outgoing[0].state, retried.outgoing[0].errorCode],
+    ['m1', 'sending', ''],
+  );
   assert.deepEqual(reduceChat(failed, { type: 'discarded', id: 'm1' }).outgoing, []);
 });
 
 test('a message is read when anybody else has read so far', () => {
-  const room = roomWith(posted(ME, 'm1', 'one'), { kind: 'messages_read', participant: OTHER, up_to: 3 }, posted(ME, 'm2', 'two'));
-  assert.deepEqual(conversation(room, emptyChat, ME).map(({ state }) => state), ['read', 'sent']);
+  const room = roomWith(
+    posted(ME, 'm1', 'one'),
+    { kind: 'messages_read', participant: OTHER, up_to: 3 },
+    posted(ME, 'm2', 'two'),
+  );
+  assert.deepEqual(
+    conversation(room, emptyChat, ME).map(({ state }) => state),
+    ['read', 'sent'],
+  );
 });
 
 test('own reading does not count', () => {

@@ -30,9 +30,19 @@ class FakePeer extends EventTarget {
   constructor() {
     super();
     this.sections = ['0', '1', '2', '3', '4'].map((mid) => ({
-      mid, direction: 'recvonly', sender: new FakeSender(), receiver: { track: { id: `track-${mid}`, kind: 'video' } },
+      mid,
+      direction: 'recvonly',
+      sender: new FakeSender(),
+      receiver: { track: { id: `track-${mid}`, kind: 'video' } },
     }));
-    Object.assign(this, { iceConnectionState: 'new', signalingState: 'stable', closed: false, remoteDescription: null, busy: 0, overlapped: false });
+    Object.assign(this, {
+      iceConnectionState: 'new',
+      signalingState: 'stable',
+      closed: false,
+      remoteDescription: null,
+      busy: 0,
+      overlapped: false,
+    });
   }
 
   async setRemoteDescription(description) {
@@ -73,18 +83,32 @@ function start({ join = async () => ({ ice_servers: [] }) } = {}) {
   const peers = [];
   const said = [];
   const signal = {
-    join: () => { said.push('join'); return join(); },
+    join: () => {
+      said.push('join');
+      return join();
+    },
     answer: async (generation, sdp) => said.push(`${generation}: ${sdp}`),
     restart: async () => said.push('restart'),
     leave: async () => said.push('leave'),
   };
-  const connection = new MediaConnection({ signal, createPeer: () => { peers.push(new FakePeer()); return peers.at(-1); } });
+  const connection = new MediaConnection({
+    signal,
+    createPeer: () => {
+      peers.push(new FakePeer());
+      return peers.at(-1);
+    },
+  });
   return { connection, peers, said };
 }
 
 test('an offer that comes before the answer to the join is kept and answered', async () => {
   let admit;
-  const { connection, said } = start({ join: () => new Promise((resolve) => { admit = resolve; }) });
+  const { connection, said } = start({
+    join: () =>
+      new Promise((resolve) => {
+        admit = resolve;
+      }),
+  });
   const started = connection.start();
   connection.offered(offer(1));
   admit({ ice_servers: [] });

@@ -43,7 +43,10 @@ class FakeMediaDevices extends EventTarget {
   async getUserMedia({ audio, video }) {
     this.asked += 1;
     const tracks = [];
-    for (const [kind, constraints] of [['audioinput', audio], ['videoinput', video]]) {
+    for (const [kind, constraints] of [
+      ['audioinput', audio],
+      ['videoinput', video],
+    ]) {
       if (!constraints) continue;
       if (this.refused[kind]) throw new DOMException('refused', this.refused[kind]);
       assert.notEqual(this.open[kind]?.readyState, 'live', 'a second device of a kind was opened beside the first');
@@ -72,7 +75,10 @@ test('a chosen device is found again by its label when the browser gave it a new
 });
 
 test('nameless devices, listed before permission, are no choice', () => {
-  const state = reduceDevices(emptyDevices, { type: 'found', devices: [{ kind: 'videoinput', deviceId: '', label: '' }] });
+  const state = reduceDevices(emptyDevices, {
+    type: 'found',
+    devices: [{ kind: 'videoinput', deviceId: '', label: '' }],
+  });
   assert.deepEqual(state.found.camera, []);
 });
 

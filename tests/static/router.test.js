@@ -10,8 +10,14 @@ test('one address leads each role to its own page', () => {
 });
 
 test('a page of somebody else is closed, an invented one is not there', () => {
-  assert.deepEqual([placeOf(routes, 'patient', '/dashboard').route, placeOf(routes, 'patient', '/dashboard').closed], [null, true]);
-  assert.deepEqual([placeOf(routes, 'patient', '/nowhere').route, placeOf(routes, 'patient', '/nowhere').closed], [null, false]);
+  assert.deepEqual(
+    [placeOf(routes, 'patient', '/dashboard').route, placeOf(routes, 'patient', '/dashboard').closed],
+    [null, true],
+  );
+  assert.deepEqual(
+    [placeOf(routes, 'patient', '/nowhere').route, placeOf(routes, 'patient', '/nowhere').closed],
+    [null, false],
+  );
 });
 
 test('the link page is open to everybody, with and without an id', () => {

@@ -68,7 +68,13 @@ function start(answers) {
 
 /** A room of `log.length` events. */
 const roomOf = (log) => ({
-  room_enter: ({ since }) => ({ ok: true, you: {}, room: {}, events: log.filter(({ seq }) => seq > since), last_seq: log.length }),
+  room_enter: ({ since }) => ({
+    ok: true,
+    you: {},
+    room: {},
+    events: log.filter(({ seq }) => seq > since),
+    last_seq: log.length,
+  }),
   room_resume: ({ since }) => ({ ok: true, events: log.filter(({ seq }) => seq > since), last_seq: log.length }),
   room_leave: () => ({ ok: true }),
 });
@@ -122,18 +128,25 @@ test('a long past comes in portions', async () => {
   const answers = roomOf(log);
   const portion = (answer) => ({ ...answer, events: answer.events.slice(0, 20) });
   const { session, seen, socket } = start({
-    ...answers, room_enter: (payload) => portion(answers.room_enter(payload)), room_resume: (payload) => portion(answers.room_resume(payload)),
+    ...answers,
+    room_enter: (payload) => portion(answers.room_enter(payload)),
+    room_resume: (payload) => portion(answers.room_resume(payload)),
   });
   session.enter(VISIT);
   socket().rise();
   await settled();
-  assert.deepEqual(seen, log.map(({ seq }) => seq));
+  assert.deepEqual(
+    seen,
+    log.map(({ seq }) => seq),
+  );
 });
 
 test('a seat that another tab took is not taken back by a reconnect', async () => {
   const { session, socket } = start(roomOf([event(1)]));
   let taken = 0;
-  session.on('seat_taken', () => { taken += 1; });
+  session.on('seat_taken', () => {
+    taken += 1;
+  });
   session.enter(VISIT);
   socket().rise();
   await settled();
@@ -159,11 +172,16 @@ test('a refused entry is told once, with the code, and not repeated', async () =
 });
 
 test('a request without an answer fails as offline, a refused one with its code', async () => {
-  const { session, socket } = start({ recording_start: () => ({ ok: false, error: { code: 'room.consent_missing' } }) });
+  const { session, socket } = start({
+    recording_start: () => ({ ok: false, error: { code: 'room.consent_missing' } }),
+  });
   session.open();
   await assert.rejects(session.request('visit_finish'), { code: 'offline' });
   socket().rise();
-  await assert.rejects(session.request('visit_finish'), (error) => error instanceof SessionError && error.code === 'offline');
+  await assert.rejects(
+    session.request('visit_finish'),
+    (error) => error instanceof SessionError && error.code === 'offline',
+  );
   await assert.rejects(session.request('recording_start'), { code: 'room.consent_missing' });
 });
 
@@ -176,7 +194,10 @@ test('leaving gives the seat up and a reconnect does not enter again', async () 
   socket().drop();
   socket().rise();
   await settled();
-  assert.deepEqual(socket().sent.map(([name]) => name), ['room_enter', 'room_leave']);
+  assert.deepEqual(
+    socket().sent.map(([name]) => name),
+    ['room_enter', 'room_leave'],
+  );
 });
 
 test('the status tells first connecting, then reconnecting', async () => {

@@ -8,18 +8,24 @@ const AREAS = (await readdir(path.join(STATIC, 'i18n/en'))).map((file) => file.r
 const LANGUAGES = ['en', 'zh-CN'];
 
 const textsOf = async (language, area) => (await import(path.join(STATIC, 'i18n', language, `${area}.js`))).default;
-const placeholders = (text) => [...(typeof text === 'string' ? text : text.other).matchAll(/\{(\w+)\}/g)].map((found) => found[1]).toSorted();
+const placeholders = (text) =>
+  [...(typeof text === 'string' ? text : text.other).matchAll(/\{(\w+)\}/g)].map((found) => found[1]).toSorted();
 
 for (const area of AREAS) {
   test(`${area}: both languages have the same keys and the same placeholders`, async () => {
     const [english, chinese] = await Promise.all(LANGUAGES.map((language) => textsOf(language, area)));
     assert.deepEqual(Object.keys(chinese).toSorted(), Object.keys(english).toSorted());
-    for (const key of Object.keys(english)) assert.deepEqual(placeholders(chinese[key]), placeholders(english[key]), key);
+    for (const key of Object.keys(english))
+      assert.deepEqual(placeholders(chinese[key]), placeholders(english[key]), key);
   });
 
   test(`${area}: Chinese texts use full-width punctuation`, async () => {
     for (const [key, text] of Object.entries(await textsOf('zh-CN', area))) {
-      assert.doesNotMatch(typeof text === 'string' ? text : text.other, /[\u4e00-\u9fff][,;:?!]|[,;:?!][\u4e00-\u9fff]/u, key);
+      assert.doesNotMatch(
+        typeof text === 'string' ? text : text.other,
+        /[\u4e00-\u9fff][,;:?!]|[,;:?!][\u4e00-\u9fff]/u,
+        key,
+      );
     }
   });
 }
@@ -42,7 +48,8 @@ test('every code that the server can refuse with has its words', async () => {
     const modules = (await readdir(path.join(root, area), { recursive: true })).filter((file) => file.endsWith('.py'));
     for (const file of modules) {
       const source = await readFile(path.join(root, area, file), 'utf8');
-      for (const [, code] of source.matchAll(/^ {4}code(?:: ClassVar\[str\])? = "([\w.]+)"/gm)) assert.ok(all.has(`error.${code}`), `${area}/${file}: ${code}`);
+      for (const [, code] of source.matchAll(/^ {4}code(?:: ClassVar\[str\])? = "([\w.]+)"/gm))
+        assert.ok(all.has(`error.${code}`), `${area}/${file}: ${code}`);
     }
   }
 });

@@ -24,7 +24,10 @@ test('every vendored file is listed with its hash, and nothing else lies there',
 test('every library carries a version and a licence', () => {
   for (const [name, entry] of Object.entries(manifest)) {
     assert.match(entry.version, /^\d+\.\d+\.\d+$/, name);
-    assert.ok(Object.keys(entry.sha256).some((file) => file.endsWith('LICENSE')), name);
+    assert.ok(
+      Object.keys(entry.sha256).some((file) => file.endsWith('LICENSE')),
+      name,
+    );
   }
 });
 

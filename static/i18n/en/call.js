@@ -25,8 +25,10 @@ export default {
   'call.not_heard': 'We can’t hear you. Check that the microphone is switched on and the right one is chosen.',
   'call.connection_checking': 'Checking the connection to the clinic …',
   'call.connection_good': 'Your connection to the clinic is good ({milliseconds} ms).',
-  'call.connection_slow': 'Your connection is slow ({milliseconds} ms). Stay near the router or use another network if you can.',
-  'call.connection_no_media': 'The clinic can be reached, but this browser cannot carry pictures. Please use a current Chrome, Safari, Firefox or Edge.',
+  'call.connection_slow':
+    'Your connection is slow ({milliseconds} ms). Stay near the router or use another network if you can.',
+  'call.connection_no_media':
+    'The clinic can be reached, but this browser cannot carry pictures. Please use a current Chrome, Safari, Firefox or Edge.',
   'call.connection_failed': 'The clinic cannot be reached at the moment.',
   'call.ready': 'I’m ready',
   'call.ready_hint': 'You come to the waiting room. The doctor sees that you are there.',
@@ -61,18 +63,23 @@ export default {
   'call.help_absent': 'Plug one in, or go on without: the doctor will still see or hear what works.',
   'call.help_busy': 'Close other video programs and tabs, then try again.',
   'call.help_chrome': 'Click the icon to the left of the address, switch on Camera and Microphone, then try again.',
-  'call.help_chrome-android': 'Tap the icon to the left of the address, then Permissions, allow Camera and Microphone, and try again.',
+  'call.help_chrome-android':
+    'Tap the icon to the left of the address, then Permissions, allow Camera and Microphone, and try again.',
   'call.help_edge': 'Click the lock to the left of the address, set Camera and Microphone to Allow, then try again.',
   'call.help_firefox': 'Click the crossed-out camera to the left of the address, remove the block, then try again.',
-  'call.help_safari': 'Choose Safari, Settings for This Website in the menu, set Camera and Microphone to Allow, then try again.',
-  'call.help_safari-ios': 'Tap the icon to the left of the address, then Website Settings, set Camera and Microphone to Allow, and try again. If that is missing: Settings, Safari, Camera.',
+  'call.help_safari':
+    'Choose Safari, Settings for This Website in the menu, set Camera and Microphone to Allow, then try again.',
+  'call.help_safari-ios':
+    'Tap the icon to the left of the address, then Website Settings, set Camera and Microphone to Allow, and try again. If that is missing: Settings, Safari, Camera.',
   'call.help_other': 'Allow Camera and Microphone in the settings of your browser for this page, then try again.',
   'call.help_drawing': 'Drawing of the address bar: the place to tap is ringed.',
   'call.in_app_heading': '{app} gives this page no camera.',
-  'call.in_app_wechat': 'Tap ··· at the top right, then “Open in Browser”. Or copy the link and open it in your browser.',
+  'call.in_app_wechat':
+    'Tap ··· at the top right, then “Open in Browser”. Or copy the link and open it in your browser.',
   'call.in_app_other': 'Copy the link and open it in Chrome, Safari, Firefox or Edge.',
   'call.no_media_heading': 'This browser gives the page no camera.',
-  'call.no_media_text': 'Copy the link and open it in a current Chrome, Safari, Firefox or Edge. The address must begin with https.',
+  'call.no_media_text':
+    'Copy the link and open it in a current Chrome, Safari, Firefox or Edge. The address must begin with https.',
   'call.copy_link': 'Copy the link',
 
   // Waiting
@@ -82,7 +89,8 @@ export default {
   'call.held_text': '{name} will call you back in. Please stay here.',
   'call.planned_at': 'planned for {time}',
   'call.next': 'What happens next',
-  'call.next_told': 'The doctor sees you in the list of those who wait and calls you when it is your turn. It may take a little longer than planned.',
+  'call.next_told':
+    'The doctor sees you in the list of those who wait and calls you when it is your turn. It may take a little longer than planned.',
   'call.next_sound': 'You hear a sound and the picture appears by itself. You need do nothing.',
   'call.next_leave': 'You may close this page and come back by the same link; you stay in the list.',
   'call.next_held': 'Nobody sees or hears you until then. You can go on writing messages.',

@@ -47,7 +47,8 @@ export default {
   'error.method_not_allowed': 'This cannot be done here.',
   'error.body_too_slow': 'The upload was too slow and was broken off. Please try again on a better connection.',
   'error.storage_failed': 'The server could not store this. Please try again; if it happens again, tell the clinic.',
-  'error.attachment.refused': 'This kind of file is not accepted. Send a picture (PNG, JPEG, GIF, WebP), a PDF or a plain text.',
+  'error.attachment.refused':
+    'This kind of file is not accepted. Send a picture (PNG, JPEG, GIF, WebP), a PDF or a plain text.',
   'error.attachment.full': 'No more files can be added to this consultation.',
   'error.room.not_seated': 'You are not in the consultation at the moment. Please come back in first.',
   'error.room.not_admitted': 'The doctor has not admitted you yet.',

@@ -7,7 +7,13 @@ import { toast } from '../toast.js';
 
 /** A file in the conversation: pictures are shown, everything else is offered for download. Never opened as a page. */
 export class CAttachment extends CElement {
-  static properties = { attachment: { attribute: false }, call: { attribute: false }, _url: { state: true }, _failed: { state: true }, _busy: { state: true } };
+  static properties = {
+    attachment: { attribute: false },
+    call: { attribute: false },
+    _url: { state: true },
+    _failed: { state: true },
+    _busy: { state: true },
+  };
 
   constructor() {
     super();
@@ -33,9 +39,18 @@ export class CAttachment extends CElement {
     if (!attachment) return nothing;
     if (this._isPicture && !this._failed) return this._picture(attachment);
     return html`
-      <button class="attachment-file" type="button" data-testid="attachment" aria-busy=${this._busy} @click=${this._download}>
+      <button
+        class="attachment-file"
+        type="button"
+        data-testid="attachment"
+        aria-busy=${this._busy}
+        @click=${this._download}
+      >
         <c-icon name="file"></c-icon>
-        <span class="grow"><span class="attachment-name">${attachment.name}</span><span class="attachment-size">${formatBytes(attachment.size_bytes)}</span></span>
+        <span class="grow"
+          ><span class="attachment-name">${attachment.name}</span
+          ><span class="attachment-size">${formatBytes(attachment.size_bytes)}</span></span
+        >
         <c-icon name="download" .label=${t('call.download')}></c-icon>
       </button>
     `;
@@ -44,16 +59,21 @@ export class CAttachment extends CElement {
   /** @param {import('../../state/room.js').Attachment} attachment */
   _picture(attachment) {
     return html`
-      <button class="attachment-picture" type="button" data-testid="attachment-image" aria-label=${t('call.enlarge', { name: attachment.name })}
-        @click=${() => this.emit('enlarge', { url: this._url, attachment })}>
-        ${this._url ? html`<img src=${this._url} alt=${attachment.name}>` : html`<span class="attachment-loading">${t('core.loading')}</span>`}
+      <button
+        class="attachment-picture"
+        type="button"
+        data-testid="attachment-image"
+        aria-label=${t('call.enlarge', { name: attachment.name })}
+        @click=${() => this.emit('enlarge', { url: this._url, attachment })}
+      >
+        ${this._url ? html`<img src=${this._url} alt=${attachment.name} />` : html`<span class="attachment-loading">${t('core.loading')}</span>`}
       </button>
     `;
   }
 
   async _load() {
     try {
-      this._url = await this.call?.openAttachment(/** @type {any} */ (this.attachment)) ?? '';
+      this._url = (await this.call?.openAttachment(/** @type {any} */ (this.attachment))) ?? '';
     } catch {
       this._failed = true;
     }
@@ -62,7 +82,7 @@ export class CAttachment extends CElement {
   async _download() {
     this._busy = true;
     try {
-      const url = await this.call?.openAttachment(/** @type {any} */ (this.attachment)) ?? '';
+      const url = (await this.call?.openAttachment(/** @type {any} */ (this.attachment))) ?? '';
       saveAs(url, this.attachment?.name ?? '');
     } catch (error) {
       toast(errorText(error), { kind: 'danger' });

@@ -16,8 +16,14 @@ export function browserOf(agent = navigator.userAgent, touchPoints = navigator.m
 /** The app around a browser that often gives no camera, by name. @param {string} [agent] @returns {string | null} */
 export function inAppOf(agent = navigator.userAgent) {
   const apps = [
-    ['WeChat', /MicroMessenger/], ['QQ', /\bQQ\//], ['Weibo', /Weibo/], ['DingTalk', /DingTalk/], ['Alipay', /AlipayClient/],
-    ['Facebook', /FBAN|FBAV/], ['Instagram', /Instagram/], ['LINE', /\bLine\//],
+    ['WeChat', /MicroMessenger/],
+    ['QQ', /\bQQ\//],
+    ['Weibo', /Weibo/],
+    ['DingTalk', /DingTalk/],
+    ['Alipay', /AlipayClient/],
+    ['Facebook', /FBAN|FBAV/],
+    ['Instagram', /Instagram/],
+    ['LINE', /\bLine\//],
   ];
   return /** @type {[string, RegExp][]} */ (apps).find(([, pattern]) => pattern.test(agent))?.[0] ?? null;
 }

@@ -16,7 +16,11 @@ const NEAR_END_PX = 80;
  */
 export class CChatPanel extends CElement {
   static properties = {
-    call: { attribute: false }, closable: { type: Boolean }, _behind: { state: true }, _enlarged: { state: true }, _dragged: { state: true },
+    call: { attribute: false },
+    closable: { type: Boolean },
+    _behind: { state: true },
+    _enlarged: { state: true },
+    _dragged: { state: true },
   };
 
   constructor() {
@@ -46,22 +50,63 @@ export class CChatPanel extends CElement {
     if (!call) return nothing;
     const { entries, typists } = call;
     return html`
-      <section class="chat" aria-label=${t('call.chat')} data-testid="chat-panel" ?data-dragged=${this._dragged}
-        @dragover=${this._onDrag} @dragleave=${this._onDragEnd} @drop=${this._onDrop} @enlarge=${this._onEnlarge}>
-        ${this.closable
-          ? html`<header class="chat-head"><h2>${t('call.chat')}</h2>
-              <button class="icon-button" type="button" aria-label=${t('core.close')} data-testid="chat-close" @click=${() => this.emit('close')}>
-                <c-icon name="close"></c-icon></button></header>`
-          : nothing}
-        <div class="chat-log" role="log" aria-live="polite" aria-relevant="additions" aria-label=${t('call.messages')} tabindex="0" @scroll=${this._onScroll}>
-          ${entries.length === 0
-            ? html`<p class="chat-empty quiet">${t('call.chat_empty')}</p>`
-            : html`<ol class="messages">${repeat(entries, (entry) => entry.key, (entry, index) => this._message(entry, entries[index - 1]))}</ol>`}
+      <section
+        class="chat"
+        aria-label=${t('call.chat')}
+        data-testid="chat-panel"
+        ?data-dragged=${this._dragged}
+        @dragover=${this._onDrag}
+        @dragleave=${this._onDragEnd}
+        @drop=${this._onDrop}
+        @enlarge=${this._onEnlarge}
+      >
+        ${
+          this.closable
+            ? html`<header class="chat-head">
+                <h2>${t('call.chat')}</h2>
+                <button
+                  class="icon-button"
+                  type="button"
+                  aria-label=${t('core.close')}
+                  data-testid="chat-close"
+                  @click=${() => this.emit('close')}
+                >
+                  <c-icon name="close"></c-icon>
+                </button>
+              </header>`
+            : nothing
+        }
+        <div
+          class="chat-log"
+          role="log"
+          aria-live="polite"
+          aria-relevant="additions"
+          aria-label=${t('call.messages')}
+          tabindex="0"
+          @scroll=${this._onScroll}
+        >
+          ${
+            entries.length === 0
+              ? html`<p class="chat-empty quiet">${t('call.chat_empty')}</p>`
+              : html`<ol class="messages">
+                  ${repeat(
+                    entries,
+                    (entry) => entry.key,
+                    (entry, index) => this._message(entry, entries[index - 1]),
+                  )}
+                </ol>`
+          }
         </div>
-        ${this._behind
-          ? html`<button class="button chat-newer" type="button" @click=${this._toEnd}><c-icon name="chevron-down"></c-icon>${t('call.newer')}</button>`
-          : nothing}
-        <p class="chat-typing small quiet" aria-live="polite">${typists.length > 0 ? t('call.typing', { names: formatList(typists) }) : nothing}</p>
+        ${
+          this._behind
+            ? html`<button class="button chat-newer" type="button" @click=${this._toEnd}>
+                <c-icon name="chevron-down"></c-icon>${t('call.newer')}
+              </button>`
+            : nothing
+        }
+        <p class="chat-typing small quiet" aria-live="polite">
+          ${typists.length > 0 ? t('call.typing', { names: formatList(typists) }) : nothing}
+        </p>
         <c-composer .call=${call} @sent=${this._toEnd}></c-composer>
       </section>
       ${this._lightbox()}
@@ -73,10 +118,14 @@ export class CChatPanel extends CElement {
     const follows = before && before.author === entry.author && Date.parse(entry.at) - Date.parse(before.at) < 180_000;
     return html`
       <li class=${entry.mine ? 'message mine' : 'message'} data-testid="message" data-state=${entry.state}>
-        ${follows
-          ? nothing
-          : html`<p class="message-head small quiet"><span class="strong">${entry.mine ? t('call.you') : entry.authorName}</span>
-              <time datetime=${entry.at}>${formatTime(entry.at)}</time></p>`}
+        ${
+          follows
+            ? nothing
+            : html`<p class="message-head small quiet">
+                <span class="strong">${entry.mine ? t('call.you') : entry.authorName}</span>
+                <time datetime=${entry.at}>${formatTime(entry.at)}</time>
+              </p>`
+        }
         ${entry.text ? html`<p class="message-text">${entry.text}</p>` : nothing}
         ${entry.attachments.map((attachment) => html`<c-attachment .attachment=${attachment} .call=${this.call}></c-attachment>`)}
         ${entry.mine ? this._state(entry) : nothing}
@@ -90,24 +139,43 @@ export class CChatPanel extends CElement {
       return html`
         <p class="message-state error-line" role="alert">
           <c-icon name="alert"></c-icon><span>${t('call.not_sent')} ${errorText({ code: entry.errorCode })}</span>
-          <button class="link-button" type="button" data-testid="message-retry" @click=${() => this.call?.retry(entry.key)}>${t('core.try_again')}</button>
-          <button class="link-button" type="button" @click=${() => this.call?.discard(entry.key)}>${t('call.discard')}</button>
+          <button
+            class="link-button"
+            type="button"
+            data-testid="message-retry"
+            @click=${() => this.call?.retry(entry.key)}
+          >
+            ${t('core.try_again')}
+          </button>
+          <button class="link-button" type="button" @click=${() => this.call?.discard(entry.key)}>
+            ${t('call.discard')}
+          </button>
         </p>
       `;
     }
     const icon = { sending: 'clock', sent: 'check', read: 'check-double' }[entry.state];
-    return html`<p class="message-state small quiet"><c-icon name=${icon}></c-icon>${t(`call.state_${entry.state}`)}</p>`;
+    return html`<p class="message-state small quiet">
+      <c-icon name=${icon}></c-icon>${t(`call.state_${entry.state}`)}
+    </p>`;
   }
 
   _lightbox() {
     const shown = this._enlarged;
-    const content = shown ? html`<img class="lightbox" src=${shown.url} alt=${shown.attachment.name}>` : nothing;
+    const content = shown ? html`<img class="lightbox" src=${shown.url} alt=${shown.attachment.name} />` : nothing;
     const footer = shown
-      ? html`<button class="button" type="button" @click=${() => saveAs(shown.url, shown.attachment.name)}><c-icon name="download"></c-icon>${t('call.download')}</button>`
+      ? html`<button class="button" type="button" @click=${() => saveAs(shown.url, shown.attachment.name)}>
+          <c-icon name="download"></c-icon>${t('call.download')}
+        </button>`
       : nothing;
     return html`
-      <c-dialog .open=${shown !== null} .wide=${true} .heading=${shown?.attachment.name ?? ''} .content=${content} .footer=${footer}
-        @close=${(/** @type {Event} */ event) => this._shrink(event)}></c-dialog>
+      <c-dialog
+        .open=${shown !== null}
+        .wide=${true}
+        .heading=${shown?.attachment.name ?? ''}
+        .content=${content}
+        .footer=${footer}
+        @close=${(/** @type {Event} */ event) => this._shrink(event)}
+      ></c-dialog>
     `;
   }
 
@@ -171,7 +239,9 @@ export class CChatPanel extends CElement {
   _onDrop(event) {
     event.preventDefault();
     this._dragged = false;
-    /** @type {import('./composer.js').CComposer | null} */ (this.querySelector('c-composer'))?.add([...(event.dataTransfer?.files ?? [])]);
+    /** @type {import('./composer.js').CComposer | null} */ (this.querySelector('c-composer'))?.add([
+      ...(event.dataTransfer?.files ?? []),
+    ]);
   }
 }
 

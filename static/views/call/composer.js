@@ -42,17 +42,49 @@ export class CComposer extends CElement {
   render() {
     const limit = meta.value?.limits.message_chars ?? 4000;
     return html`
-      ${this._uploads.length > 0
-        ? html`<ul class="uploads" aria-label=${t('call.files')}>${repeat(this._uploads, (upload) => upload.id, (upload) => this._upload(upload))}</ul>`
-        : nothing}
+      ${
+        this._uploads.length > 0
+          ? html`<ul class="uploads" aria-label=${t('call.files')}>
+              ${repeat(
+                this._uploads,
+                (upload) => upload.id,
+                (upload) => this._upload(upload),
+              )}
+            </ul>`
+          : nothing
+      }
       <form class="composer" @submit=${this._submit}>
         <label class="icon-button" title=${t('call.attach')}>
-          <input class="visually-hidden" type="file" multiple accept=${ACCEPTED} data-testid="chat-file" @change=${this._onFiles}>
+          <input
+            class="visually-hidden"
+            type="file"
+            multiple
+            accept=${ACCEPTED}
+            data-testid="chat-file"
+            @change=${this._onFiles}
+          />
           <c-icon name="attach" .label=${t('call.attach')}></c-icon>
         </label>
-        <textarea class="input" rows="1" maxlength=${limit} enterkeyhint="send" data-testid="chat-text" aria-label=${t('call.message')} placeholder=${t('call.message')}
-          .value=${this._text} @input=${this._onInput} @keydown=${this._onKey} @paste=${this._onPaste}></textarea>
-        <button class="icon-button send" type="submit" data-testid="chat-send" aria-label=${t('call.send')} ?disabled=${!this._sendable}>
+        <textarea
+          class="input"
+          rows="1"
+          maxlength=${limit}
+          enterkeyhint="send"
+          data-testid="chat-text"
+          aria-label=${t('call.message')}
+          placeholder=${t('call.message')}
+          .value=${this._text}
+          @input=${this._onInput}
+          @keydown=${this._onKey}
+          @paste=${this._onPaste}
+        ></textarea>
+        <button
+          class="icon-button send"
+          type="submit"
+          data-testid="chat-send"
+          aria-label=${t('call.send')}
+          ?disabled=${!this._sendable}
+        >
           <c-icon name="send"></c-icon>
         </button>
       </form>
@@ -66,13 +98,24 @@ export class CComposer extends CElement {
         <c-icon name=${upload.file.type.startsWith('image/') ? 'image' : 'file'}></c-icon>
         <span class="grow">
           <span class="attachment-name">${upload.file.name}</span>
-          ${upload.error
-            ? html`<span class="error-line" role="alert">${upload.error}</span>`
-            : upload.stored
-              ? html`<span class="attachment-size">${formatBytes(upload.file.size)}</span>`
-              : html`<progress max="1" .value=${upload.fraction} aria-label=${t('call.uploading', { name: upload.file.name })}></progress>`}
+          ${
+            upload.error
+              ? html`<span class="error-line" role="alert">${upload.error}</span>`
+              : upload.stored
+                ? html`<span class="attachment-size">${formatBytes(upload.file.size)}</span>`
+                : html`<progress
+                    max="1"
+                    .value=${upload.fraction}
+                    aria-label=${t('call.uploading', { name: upload.file.name })}
+                  ></progress>`
+          }
         </span>
-        <button class="icon-button" type="button" aria-label=${t('call.remove_file', { name: upload.file.name })} @click=${() => this._remove(upload)}>
+        <button
+          class="icon-button"
+          type="button"
+          aria-label=${t('call.remove_file', { name: upload.file.name })}
+          @click=${() => this._remove(upload)}
+        >
           <c-icon name="close"></c-icon>
         </button>
       </li>

@@ -30,14 +30,22 @@ export class CConnectionCheck extends CElement {
 
   render() {
     const icons = { checking: 'wifi', good: 'check', slow: 'signal-low', no_media: 'alert', failed: 'wifi-off' };
-    const tone = { checking: '', good: 'good-text', slow: 'warning-text', no_media: 'warning-text', failed: 'warning-text' };
+    const tone = {
+      checking: '',
+      good: 'good-text',
+      slow: 'warning-text',
+      no_media: 'warning-text',
+      failed: 'warning-text',
+    };
     return html`
       <p class=${`row ${tone[this._state]}`} role="status" data-testid="connection" data-state=${this._state}>
         <c-icon name=${icons[this._state]}></c-icon>
         <span>${t(`call.connection_${this._state}`, { milliseconds: this._roundTrip })}</span>
-        ${this._state === 'failed'
-          ? html`<button class="link-button" type="button" @click=${this._check}>${t('core.try_again')}</button>`
-          : ''}
+        ${
+          this._state === 'failed'
+            ? html`<button class="link-button" type="button" @click=${this._check}>${t('core.try_again')}</button>`
+            : ''
+        }
       </p>
     `;
   }

@@ -24,7 +24,11 @@ export class CConsentCard extends CElement {
   render() {
     const { version } = meta.consent;
     return html`
-      <fieldset class=${this.bare ? 'stack' : 'card consent-card stack'} aria-describedby="consent-words" data-testid="consent-card">
+      <fieldset
+        class=${this.bare ? 'stack' : 'card consent-card stack'}
+        aria-describedby="consent-words"
+        data-testid="consent-card"
+      >
         <legend class=${this.bare ? 'visually-hidden' : 'consent-heading'}>${t('call.consent_heading')}</legend>
         <div id="consent-words">${consentWords()}</div>
         <p class="quiet small">${t('call.consent_note')} ${t('call.consent_version', { version })}</p>
@@ -41,8 +45,14 @@ export class CConsentCard extends CElement {
     const checked = this.answer === decision || (decision === 'refused' && this.answer === 'withdrawn');
     return html`
       <label class="consent-answer" ?data-checked=${checked}>
-        <input type="radio" name="consent" value=${decision} data-testid=${`consent-${decision}`} .checked=${checked}
-          @change=${() => this.emit('answer', decision)}>
+        <input
+          type="radio"
+          name="consent"
+          value=${decision}
+          data-testid=${`consent-${decision}`}
+          .checked=${checked}
+          @change=${() => this.emit('answer', decision)}
+        />
         <span>${text}</span>
       </label>
     `;
@@ -52,7 +62,9 @@ export class CConsentCard extends CElement {
 /** The wording itself, paragraph by paragraph. */
 export function consentWords() {
   const paragraphs = meta.consent.text.split('\n').filter(Boolean);
-  return html`<div class="consent-words" tabindex="0" role="group" aria-label=${t('call.consent_words')}>${paragraphs.map((paragraph) => html`<p>${paragraph}</p>`)}</div>`;
+  return html`<div class="consent-words" tabindex="0" role="group" aria-label=${t('call.consent_words')}>
+    ${paragraphs.map((paragraph) => html`<p>${paragraph}</p>`)}
+  </div>`;
 }
 
 customElements.define('c-consent-card', CConsentCard);

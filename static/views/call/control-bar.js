@@ -13,7 +13,10 @@ import { VoiceWatch } from './voice-watch.js';
  */
 export class CControlBar extends CElement {
   static properties = {
-    call: { attribute: false }, chat: { type: Boolean }, chatOpen: { type: Boolean }, extra: { attribute: false },
+    call: { attribute: false },
+    chat: { type: Boolean },
+    chatOpen: { type: Boolean },
+    extra: { attribute: false },
   };
 
   constructor() {
@@ -48,18 +51,27 @@ export class CControlBar extends CElement {
     return html`
       <div class="control-bar" role="group" aria-label=${t('call.controls')}>
         ${control({
-          icon: microphoneOn ? 'microphone' : 'microphone-off', text: t(microphoneOn ? 'call.mute' : 'call.unmute'), off: !microphoneOn,
-          testid: 'microphone', key: 'm', action: () => this._toggleMicrophone(),
+          icon: microphoneOn ? 'microphone' : 'microphone-off',
+          text: t(microphoneOn ? 'call.mute' : 'call.unmute'),
+          off: !microphoneOn,
+          testid: 'microphone',
+          key: 'm',
+          action: () => this._toggleMicrophone(),
         })}
         ${control({
-          icon: cameraOn ? 'camera' : 'camera-off', text: t(cameraOn ? 'call.camera_stop' : 'call.camera_start'), off: !cameraOn,
-          testid: 'camera', key: 'v', action: () => this._toggleCamera(),
+          icon: cameraOn ? 'camera' : 'camera-off',
+          text: t(cameraOn ? 'call.camera_stop' : 'call.camera_start'),
+          off: !cameraOn,
+          testid: 'camera',
+          key: 'v',
+          action: () => this._toggleCamera(),
         })}
-        ${local.canFlip && cameraOn && isTouch()
-          ? control({ icon: 'flip', text: t('call.flip'), testid: 'flip', action: () => call.flipCamera() })
-          : nothing}
-        ${local.canShareScreen ? this._share(call) : nothing}
-        ${this.chat ? this._chat(call) : nothing}
+        ${
+          local.canFlip && cameraOn && isTouch()
+            ? control({ icon: 'flip', text: t('call.flip'), testid: 'flip', action: () => call.flipCamera() })
+            : nothing
+        }
+        ${local.canShareScreen ? this._share(call) : nothing} ${this.chat ? this._chat(call) : nothing}
         ${control({ icon: 'settings', text: t('call.more'), testid: 'settings', action: () => this.emit('open-settings') })}
         ${this.extra}
         ${control({ icon: 'hangup', text: t('call.leave'), testid: 'leave', kind: 'leave', action: () => this.emit('leave') })}
@@ -76,7 +88,11 @@ export class CControlBar extends CElement {
   _share(call) {
     const sharing = call.local.tracks.screen !== null;
     return control({
-      icon: 'screen', text: t(sharing ? 'call.share_stop' : 'call.share'), pressed: sharing, testid: 'share-screen', kind: 'wide-only',
+      icon: 'screen',
+      text: t(sharing ? 'call.share_stop' : 'call.share'),
+      pressed: sharing,
+      testid: 'share-screen',
+      kind: 'wide-only',
       action: () => (sharing ? call.stopScreen() : call.shareScreen()),
     });
   }
@@ -85,9 +101,17 @@ export class CControlBar extends CElement {
   _chat(call) {
     const count = this.chatOpen ? 0 : call.unread;
     return html`
-      <button class="control" type="button" data-testid="chat" aria-pressed=${this.chatOpen} @click=${() => this.emit('toggle-chat')}>
-        <span class="control-icon"><c-icon name="chat"></c-icon>
-          ${count > 0 ? html`<span class="count" aria-hidden="true">${count}</span>` : nothing}</span>
+      <button
+        class="control"
+        type="button"
+        data-testid="chat"
+        aria-pressed=${this.chatOpen}
+        @click=${() => this.emit('toggle-chat')}
+      >
+        <span class="control-icon"
+          ><c-icon name="chat"></c-icon>
+          ${count > 0 ? html`<span class="count" aria-hidden="true">${count}</span>` : nothing}</span
+        >
         <span class="control-text">${t('call.chat')}</span>
         ${count > 0 ? html`<span class="visually-hidden">${t('call.unread', { count })}</span>` : nothing}
       </button>
@@ -116,7 +140,8 @@ export class CControlBar extends CElement {
 
   /** @param {KeyboardEvent} event */
   _onKey(event) {
-    if (event.defaultPrevented || event.repeat || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
+    if (event.defaultPrevented || event.repeat || event.ctrlKey || event.metaKey || event.altKey || isTyping(event))
+      return;
     if (document.querySelector('dialog[open]')) return;
     const key = event.key.toLowerCase();
     if (key === 'm') this._toggleMicrophone().catch((error) => toast(errorText(error), { kind: 'danger' }));
@@ -131,8 +156,16 @@ export class CControlBar extends CElement {
  */
 export function control({ icon, text, testid, action, off = false, pressed, kind = '', key = '', disabled = false }) {
   return html`
-    <button class=${`control ${off ? 'off' : ''} ${kind}`} type="button" data-testid=${testid} aria-pressed=${pressed ?? nothing}
-      aria-keyshortcuts=${key || nothing} title=${key ? `${text} (${key.toUpperCase()})` : nothing} ?disabled=${disabled} @click=${action}>
+    <button
+      class=${`control ${off ? 'off' : ''} ${kind}`}
+      type="button"
+      data-testid=${testid}
+      aria-pressed=${pressed ?? nothing}
+      aria-keyshortcuts=${key || nothing}
+      title=${key ? `${text} (${key.toUpperCase()})` : nothing}
+      ?disabled=${disabled}
+      @click=${action}
+    >
       <span class="control-icon"><c-icon name=${icon}></c-icon></span><span class="control-text">${text}</span>
     </button>
   `;

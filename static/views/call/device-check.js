@@ -41,8 +41,13 @@ export class CDeviceCheck extends CElement {
     return html`
       <div class="device-check stack">
         <div class="preview">
-          <c-call-tile .name=${this.name} .track=${local.tracks.camera} .mirrored=${local.facing === 'user'} .state=${local.tracks.camera ? 'live' : 'no-picture'}
-            .micOff=${started && !local.tracks.microphone}></c-call-tile>
+          <c-call-tile
+            .name=${this.name}
+            .track=${local.tracks.camera}
+            .mirrored=${local.facing === 'user'}
+            .state=${local.tracks.camera ? 'live' : 'no-picture'}
+            .micOff=${started && !local.tracks.microphone}
+          ></c-call-tile>
           ${started ? nothing : this._begin()}
         </div>
         ${started ? this._found(local) : nothing}
@@ -64,18 +69,29 @@ export class CDeviceCheck extends CElement {
   /** @param {import('../../rtc/devices.js').LocalMedia} local */
   _found(local) {
     const { camera, microphone } = local.state.access;
-    const problem = [camera, microphone].find((access) => access === 'blocked' || access === 'absent' || access === 'busy');
+    const problem = [camera, microphone].find(
+      (access) => access === 'blocked' || access === 'absent' || access === 'busy',
+    );
     const kind = isProblem(camera) && isProblem(microphone) ? 'both' : isProblem(camera) ? 'camera' : 'microphone';
     return html`
       ${problem ? html`<c-permission-help .access=${problem} .kind=${kind} @retry=${this._ask}></c-permission-help>` : nothing}
       ${local.tracks.microphone ? html`<c-level-meter .track=${local.tracks.microphone} .muted=${local.muted.microphone}></c-level-meter>` : nothing}
-      ${isProblem(camera)
-        ? nothing
-        : html`<div class="cluster">
-            <button class="button" type="button" data-testid="preview-camera" aria-pressed=${local.tracks.camera === null} @click=${() => local.setCamera(local.tracks.camera === null)}>
-              <c-icon name=${local.tracks.camera ? 'camera' : 'camera-off'}></c-icon>${t(local.tracks.camera ? 'call.camera_stop' : 'call.camera_start')}
-            </button>
-          </div>`}
+      ${
+        isProblem(camera)
+          ? nothing
+          : html`<div class="cluster">
+              <button
+                class="button"
+                type="button"
+                data-testid="preview-camera"
+                aria-pressed=${local.tracks.camera === null}
+                @click=${() => local.setCamera(local.tracks.camera === null)}
+              >
+                <c-icon name=${local.tracks.camera ? 'camera' : 'camera-off'}></c-icon
+                >${t(local.tracks.camera ? 'call.camera_stop' : 'call.camera_start')}
+              </button>
+            </div>`
+      }
       <details class="device-more" data-testid="device-more">
         <summary>${t('call.choose_devices')}</summary>
         <c-device-choice .local=${local}></c-device-choice>
@@ -98,7 +114,9 @@ function isProblem(access) {
 async function allowedAlready() {
   try {
     const answers = await Promise.all(
-      ['camera', 'microphone'].map((name) => navigator.permissions.query({ name: /** @type {PermissionName} */ (name) })),
+      ['camera', 'microphone'].map((name) =>
+        navigator.permissions.query({ name: /** @type {PermissionName} */ (name) }),
+      ),
     );
     return answers.every((answer) => answer.state === 'granted');
   } catch {

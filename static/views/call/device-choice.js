@@ -42,11 +42,20 @@ export class CDeviceChoice extends CElement {
     return html`
       <div class="field">
         <label for=${id}>${t(`call.${kind}`)}</label>
-        <select id=${id} data-testid=${id} ?disabled=${devices.length === 0} @change=${(/** @type {Event} */ event) => this._choose(kind, event)}>
+        <select
+          id=${id}
+          data-testid=${id}
+          ?disabled=${devices.length === 0}
+          @change=${(/** @type {Event} */ event) => this._choose(kind, event)}
+        >
           ${devices.length === 0 ? html`<option>${t('call.device_default')}</option>` : nothing}
-          ${devices.map((device, index) => html`
-            <option value=${device.id} .selected=${device.id === current}>${device.label || t('call.device_numbered', { kind: t(`call.${kind}`), number: index + 1 })}</option>
-          `)}
+          ${devices.map(
+            (device, index) => html`
+              <option value=${device.id} .selected=${device.id === current}>
+                ${device.label || t('call.device_numbered', { kind: t(`call.${kind}`), number: index + 1 })}
+              </option>
+            `,
+          )}
         </select>
       </div>
     `;

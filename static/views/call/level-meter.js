@@ -14,7 +14,10 @@ const DEAD_MS = 2500; // not even noise: the microphone is switched off
  */
 export class CLevelMeter extends CElement {
   static properties = {
-    track: { attribute: false }, muted: { type: Boolean }, silent: { type: Boolean, reflect: true }, _heard: { state: true },
+    track: { attribute: false },
+    muted: { type: Boolean },
+    silent: { type: Boolean, reflect: true },
+    _heard: { state: true },
   };
 
   constructor() {
@@ -49,16 +52,32 @@ export class CLevelMeter extends CElement {
 
   render() {
     return html`
-      <div class="level" role="meter" aria-label=${t('call.level')} aria-valuemin="0" aria-valuemax="100" aria-valuenow="0" data-testid="level">
+      <div
+        class="level"
+        role="meter"
+        aria-label=${t('call.level')}
+        aria-valuemin="0"
+        aria-valuemax="100"
+        aria-valuenow="0"
+        data-testid="level"
+      >
         <c-icon name=${this.muted ? 'microphone-off' : 'microphone'}></c-icon>
         <div class="level-track"><div class="level-bar"></div></div>
       </div>
       <p class="small level-words" role="status">
-        ${this.silent
-          ? html`<span class="row warning-text" data-testid="not-heard"><c-icon name="alert"></c-icon>${t('call.not_heard')}</span>`
-          : this._heard
-            ? html`<span class="row good-text" data-testid="heard"><c-icon name="check"></c-icon>${t('call.heard')}</span>`
-            : this.track ? t('call.say_something') : nothing}
+        ${
+          this.silent
+            ? html`<span class="row warning-text" data-testid="not-heard"
+                ><c-icon name="alert"></c-icon>${t('call.not_heard')}</span
+              >`
+            : this._heard
+              ? html`<span class="row good-text" data-testid="heard"
+                  ><c-icon name="check"></c-icon>${t('call.heard')}</span
+                >`
+              : this.track
+                ? t('call.say_something')
+                : nothing
+        }
       </p>
     `;
   }

@@ -19,9 +19,15 @@ export function streamOf(track) {
 
 /** What stands in place of a picture: 王 of 王芳, AB of Anna Berg. @param {string} name */
 export function initialsOf(name) {
-  const words = name.trim().split(/\s+/).filter((word) => !/^(dr|mr|mrs|ms|prof)\.?$/i.test(word));
+  const words = name
+    .trim()
+    .split(/\s+/)
+    .filter((word) => !/^(dr|mr|mrs|ms|prof)\.?$/i.test(word));
   if (/^\p{Script=Han}/u.test(name.trim())) return name.trim().slice(0, 1);
-  return words.slice(0, 2).map((word) => word.charAt(0).toUpperCase()).join('');
+  return words
+    .slice(0, 2)
+    .map((word) => word.charAt(0).toUpperCase())
+    .join('');
 }
 
 /** @typedef {'good' | 'fair' | 'weak' | 'unknown'} Line */
@@ -46,5 +52,7 @@ export function roleText(role) {
 /** Whether keys belong to a text that is being written. @param {Event} event */
 export function isTyping(event) {
   const target = event.composedPath()[0];
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  return (
+    target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  );
 }

@@ -22,7 +22,8 @@ export class CPermissionHelp extends CElement {
   }
 
   render() {
-    if (this.access === 'absent' && (inAppOf() || !navigator.mediaDevices)) return html`<c-in-app-help></c-in-app-help>`;
+    if (this.access === 'absent' && (inAppOf() || !navigator.mediaDevices))
+      return html`<c-in-app-help></c-in-app-help>`;
     const browser = browserOf();
     const blocked = this.access === 'blocked';
     return html`
@@ -32,8 +33,11 @@ export class CPermissionHelp extends CElement {
           <strong>${t(`call.help_${this.access}_${this.kind}`)}</strong>
           ${blocked ? this._drawing(browser) : nothing}
           <p>${blocked ? t(`call.help_${browser}`) : t(`call.help_${this.access}`)}</p>
-          <div><button class="button" type="button" data-testid="devices-retry" @click=${() => this.emit('retry')}>
-            <c-icon name="refresh"></c-icon>${t('core.try_again')}</button></div>
+          <div>
+            <button class="button" type="button" data-testid="devices-retry" @click=${() => this.emit('retry')}>
+              <c-icon name="refresh"></c-icon>${t('core.try_again')}
+            </button>
+          </div>
         </div>
       </div>
     `;
@@ -74,7 +78,8 @@ export class CInAppHelp extends CElement {
           <p>${app === 'WeChat' ? t('call.in_app_wechat') : app ? t('call.in_app_other') : t('call.no_media_text')}</p>
           <div class="cluster">
             <button class="button primary" type="button" data-testid="copy-link" @click=${this._copy}>
-              <c-icon name=${this._copied ? 'check' : 'copy'}></c-icon>${this._copied ? t('core.copied') : t('call.copy_link')}
+              <c-icon name=${this._copied ? 'check' : 'copy'}></c-icon
+              >${this._copied ? t('core.copied') : t('call.copy_link')}
             </button>
           </div>
         </div>

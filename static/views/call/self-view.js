@@ -13,7 +13,11 @@ const MOVED_PX = 6; // less than this is a tap
 
 /** One's own picture in a corner of the stage: dragged to another corner, or sent there by its button. */
 export class CSelfView extends CElement {
-  static properties = { call: { attribute: false }, corner: { reflect: true }, small: { type: Boolean, reflect: true } };
+  static properties = {
+    call: { attribute: false },
+    corner: { reflect: true },
+    small: { type: Boolean, reflect: true },
+  };
 
   constructor() {
     super();
@@ -37,10 +41,30 @@ export class CSelfView extends CElement {
     const { local } = call;
     const camera = local.tracks.camera;
     return html`
-      <div class="self-view" data-testid="self-view" @pointerdown=${this._down} @pointermove=${this._move} @pointerup=${this._up} @pointercancel=${this._up}>
-        <c-call-tile .name=${t('call.you')} .person=${call.you?.name ?? ''} .track=${camera} .filled=${true} .mirrored=${local.facing === 'user'} .state=${camera ? 'live' : 'no-picture'}
-          .micOff=${local.muted.microphone || !local.tracks.microphone}></c-call-tile>
-        <button class="self-move" type="button" aria-label=${t('call.move_self')} title=${t('call.move_self')} @click=${this._next}>
+      <div
+        class="self-view"
+        data-testid="self-view"
+        @pointerdown=${this._down}
+        @pointermove=${this._move}
+        @pointerup=${this._up}
+        @pointercancel=${this._up}
+      >
+        <c-call-tile
+          .name=${t('call.you')}
+          .person=${call.you?.name ?? ''}
+          .track=${camera}
+          .filled=${true}
+          .mirrored=${local.facing === 'user'}
+          .state=${camera ? 'live' : 'no-picture'}
+          .micOff=${local.muted.microphone || !local.tracks.microphone}
+        ></c-call-tile>
+        <button
+          class="self-move"
+          type="button"
+          aria-label=${t('call.move_self')}
+          title=${t('call.move_self')}
+          @click=${this._next}
+        >
           <c-icon name="flip-corner"></c-icon>
         </button>
       </div>

@@ -23,14 +23,23 @@ export class CCallSettings extends CElement {
 
   connectedCallback() {
     super.connectedCallback();
-    if (this.call) this.keep(this.call.subscribe(() => { if (this.open) this.requestUpdate(); }));
+    if (this.call)
+      this.keep(
+        this.call.subscribe(() => {
+          if (this.open) this.requestUpdate();
+        }),
+      );
   }
 
   render() {
     const { call } = this;
     if (!call) return nothing;
     return html`
-      <c-dialog .open=${this.open} .heading=${t('call.settings')} .content=${this.open ? this._content(call) : nothing}></c-dialog>
+      <c-dialog
+        .open=${this.open}
+        .heading=${t('call.settings')}
+        .content=${this.open ? this._content(call) : nothing}
+      ></c-dialog>
     `;
   }
 
@@ -41,8 +50,17 @@ export class CCallSettings extends CElement {
         <c-device-choice .local=${call.local}></c-device-choice>
         <c-level-meter .track=${call.local.tracks.microphone} .muted=${call.local.muted.microphone}></c-level-meter>
         <label class="choice">
-          <input type="checkbox" data-testid="sound-only" .checked=${call.soundOnly} @change=${(/** @type {Event} */ event) => this._soundOnly(event)}>
-          <span><span class="strong">${t('call.sound_only')}</span><br><span class="small quiet">${t('call.sound_only_hint')}</span></span>
+          <input
+            type="checkbox"
+            data-testid="sound-only"
+            .checked=${call.soundOnly}
+            @change=${(/** @type {Event} */ event) => this._soundOnly(event)}
+          />
+          <span
+            ><span class="strong">${t('call.sound_only')}</span><br /><span class="small quiet"
+              >${t('call.sound_only_hint')}</span
+            ></span
+          >
         </label>
         <section class="stack tight" aria-label=${t('call.consent_heading')}>
           <h3>${t('call.consent_heading')}</h3>
@@ -60,14 +78,35 @@ export class CCallSettings extends CElement {
   _consent(call) {
     const given = call.me?.consent?.decision === 'given';
     return html`
-      <details class="consent-details"><summary>${t('call.consent_words')}</summary>
+      <details class="consent-details">
+        <summary>${t('call.consent_words')}</summary>
         ${consentWords()}
       </details>
-      <p data-testid="consent-now" data-decision=${call.me?.consent?.decision ?? 'none'}>${t(`call.consent_now_${call.me?.consent?.decision ?? 'none'}`)}</p>
+      <p data-testid="consent-now" data-decision=${call.me?.consent?.decision ?? 'none'}>
+        ${t(`call.consent_now_${call.me?.consent?.decision ?? 'none'}`)}
+      </p>
       <div class="cluster">
-        ${given
-          ? html`<button class="button" type="button" data-testid="consent-withdraw" ?disabled=${this._busy} @click=${() => this._answer('withdrawn')}>${t('call.consent_withdraw')}</button>`
-          : html`<button class="button" type="button" data-testid="consent-give" ?disabled=${this._busy} @click=${() => this._answer('given')}>${t('call.consent_given')}</button>`}
+        ${
+          given
+            ? html`<button
+                class="button"
+                type="button"
+                data-testid="consent-withdraw"
+                ?disabled=${this._busy}
+                @click=${() => this._answer('withdrawn')}
+              >
+                ${t('call.consent_withdraw')}
+              </button>`
+            : html`<button
+                class="button"
+                type="button"
+                data-testid="consent-give"
+                ?disabled=${this._busy}
+                @click=${() => this._answer('given')}
+              >
+                ${t('call.consent_given')}
+              </button>`
+        }
       </div>
     `;
   }
@@ -79,11 +118,20 @@ export class CCallSettings extends CElement {
     const milliseconds = quality?.round_trip_ms ?? roundTripMs;
     return html`
       <dl class="facts">
-        <dt>${t('call.line')}</dt><dd>${lineText(lineOf(quality))}</dd>
-        <dt>${t('call.round_trip')}</dt><dd>${milliseconds === null || milliseconds === undefined ? '–' : t('call.milliseconds', { value: formatNumber(milliseconds) })}</dd>
-        <dt>${t('call.loss')}</dt><dd>${quality ? t('call.percent', { value: formatNumber(quality.loss_percent, { maximumFractionDigits: 1 }) }) : '–'}</dd>
-        <dt>${t('call.sending')}</dt><dd>${t('call.kilobits', { value: formatNumber(upKbps) })}</dd>
-        <dt>${t('call.receiving')}</dt><dd>${t('call.kilobits', { value: formatNumber(downKbps) })}</dd>
+        <dt>${t('call.line')}</dt>
+        <dd>${lineText(lineOf(quality))}</dd>
+        <dt>${t('call.round_trip')}</dt>
+        <dd>
+          ${milliseconds === null || milliseconds === undefined ? '–' : t('call.milliseconds', { value: formatNumber(milliseconds) })}
+        </dd>
+        <dt>${t('call.loss')}</dt>
+        <dd>
+          ${quality ? t('call.percent', { value: formatNumber(quality.loss_percent, { maximumFractionDigits: 1 }) }) : '–'}
+        </dd>
+        <dt>${t('call.sending')}</dt>
+        <dd>${t('call.kilobits', { value: formatNumber(upKbps) })}</dd>
+        <dt>${t('call.receiving')}</dt>
+        <dd>${t('call.kilobits', { value: formatNumber(downKbps) })}</dd>
       </dl>
     `;
   }

@@ -29,14 +29,23 @@ export class CCallSound extends CElement {
       .map((person) => ({ id: person.id, track: call.media.remote(person.id, 'microphone') }))
       .filter((voice) => voice.track);
     return html`
-      ${repeat(voices, (voice) => voice.id, (voice) => html`
-        <audio autoplay data-participant=${voice.id} .srcObject=${streamOf(voice.track)}></audio>
-      `)}
-      ${this._blocked
-        ? html`<button class="button primary sound-button" type="button" data-testid="sound-on" @click=${this._playAll}>
-            <c-icon name="speaker"></c-icon>${t('call.sound_on')}
-          </button>`
-        : nothing}
+      ${repeat(
+        voices,
+        (voice) => voice.id,
+        (voice) => html` <audio autoplay data-participant=${voice.id} .srcObject=${streamOf(voice.track)}></audio> `,
+      )}
+      ${
+        this._blocked
+          ? html`<button
+              class="button primary sound-button"
+              type="button"
+              data-testid="sound-on"
+              @click=${this._playAll}
+            >
+              <c-icon name="speaker"></c-icon>${t('call.sound_on')}
+            </button>`
+          : nothing
+      }
     `;
   }
 

@@ -42,10 +42,28 @@ export class CCallStage extends CElement {
     return html`
       <div class=${strip.length > 0 ? 'stage with-strip' : 'stage'} data-testid="stage" ?data-broken=${isBroken(call)}>
         <c-recording-banner .call=${call}></c-recording-banner>
-        <div class="stage-main">${main ? repeat([main], (place) => place.key, (place) => this._tile(place, places.length > 1)) : this._alone(call)}</div>
-        ${strip.length > 0
-          ? html`<div class="stage-strip">${repeat(strip, (place) => place.key, (place) => this._tile(place, true))}</div>`
-          : nothing}
+        <div class="stage-main">
+          ${
+            main
+              ? repeat(
+                  [main],
+                  (place) => place.key,
+                  (place) => this._tile(place, places.length > 1),
+                )
+              : this._alone(call)
+          }
+        </div>
+        ${
+          strip.length > 0
+            ? html`<div class="stage-strip">
+                ${repeat(
+                  strip,
+                  (place) => place.key,
+                  (place) => this._tile(place, true),
+                )}
+              </div>`
+            : nothing
+        }
         <c-self-view .call=${call} .corner=${call.isDoctor ? 'bottom-right' : 'top-right'}></c-self-view>
         ${this._status(call)}
         <c-call-sound .call=${call}></c-call-sound>
@@ -58,17 +76,32 @@ export class CCallStage extends CElement {
     const call = /** @type {CallController} */ (this.call);
     const track = call.media.remote(person.id, source);
     return html`
-      <c-call-tile data-testid="tile" data-participant=${person.id} data-source=${source} .name=${person.name}
-        .about=${source === 'camera' ? roleText(person.role) : ''} .track=${track} .kind=${source} .micOff=${isMuted(person)}
-        .state=${stateOf(call, person, source, track)} .line=${lineOf(call.quality[person.id])} .pinnable=${pinnable}
-        .remembers=${true} .pinned=${key === this._pinned} @pin=${() => this._pin(key)}></c-call-tile>
+      <c-call-tile
+        data-testid="tile"
+        data-participant=${person.id}
+        data-source=${source}
+        .name=${person.name}
+        .about=${source === 'camera' ? roleText(person.role) : ''}
+        .track=${track}
+        .kind=${source}
+        .micOff=${isMuted(person)}
+        .state=${stateOf(call, person, source, track)}
+        .line=${lineOf(call.quality[person.id])}
+        .pinnable=${pinnable}
+        .remembers=${true}
+        .pinned=${key === this._pinned}
+        @pin=${() => this._pin(key)}
+      ></c-call-tile>
     `;
   }
 
   /** @param {CallController} call */
   _alone(call) {
     const text = call.isDoctor ? t('call.alone_doctor') : t('call.alone');
-    return html`<div class="stage-empty" data-testid="stage-empty"><c-icon class="big" name="people"></c-icon><p>${text}</p></div>`;
+    return html`<div class="stage-empty" data-testid="stage-empty">
+      <c-icon class="big" name="people"></c-icon>
+      <p>${text}</p>
+    </div>`;
   }
 
   /** @param {CallController} call */
@@ -77,25 +110,32 @@ export class CCallStage extends CElement {
       return html`
         <div class="stage-status" role="status">
           <c-icon name="screen"></c-icon><span>${t('call.sharing')}</span>
-          <button class="stage-action" type="button" data-testid="stop-sharing" @click=${() => call.stopScreen()}>${t('call.stop_sharing')}</button>
+          <button class="stage-action" type="button" data-testid="stop-sharing" @click=${() => call.stopScreen()}>
+            ${t('call.stop_sharing')}
+          </button>
         </div>
       `;
     }
     if (isBroken(call)) {
       return html`<div class="stage-status warning" role="status" data-testid="reconnecting">
-        <c-icon name="wifi-off"></c-icon><span>${call.link === 'draining' ? t('call.draining') : t('call.reconnecting')}</span>
+        <c-icon name="wifi-off"></c-icon
+        ><span>${call.link === 'draining' ? t('call.draining') : t('call.reconnecting')}</span>
       </div>`;
     }
     if (call.soundOnly) {
       return html`<div class="stage-status" role="status">
         <c-icon name="speaker"></c-icon><span>${t('call.sound_only_now')}</span>
-        <button class="stage-action" type="button" @click=${() => call.setSoundOnly(false)}>${t('call.pictures_again')}</button>
+        <button class="stage-action" type="button" @click=${() => call.setSoundOnly(false)}>
+          ${t('call.pictures_again')}
+        </button>
       </div>`;
     }
     if (lineOf(call.quality[call.you?.participant ?? '']) === 'weak') {
       return html`<div class="stage-status warning" role="status">
         <c-icon name="signal-low"></c-icon><span>${t('call.own_line_weak')}</span>
-        <button class="stage-action" type="button" @click=${() => call.setSoundOnly(true)}>${t('call.sound_only')}</button>
+        <button class="stage-action" type="button" @click=${() => call.setSoundOnly(true)}>
+          ${t('call.sound_only')}
+        </button>
       </div>`;
     }
     return nothing;
@@ -120,9 +160,11 @@ function placesOf(call) {
 /** @param {Place[]} places @param {boolean} isDoctor */
 function mainOf(places, isDoctor) {
   const wanted = isDoctor ? 'patient' : 'clinician';
-  return places.find((place) => place.source === 'screen')
-    ?? places.find((place) => place.person.role === wanted)
-    ?? places[0];
+  return (
+    places.find((place) => place.source === 'screen') ??
+    places.find((place) => place.person.role === wanted) ??
+    places[0]
+  );
 }
 
 /** @param {CallController} call */

@@ -15,9 +15,20 @@ const CUT_AT_MOST = 0.3;
 /** One person's picture, or their initials; with their name, what they send, and how their connection is. */
 export class CCallTile extends CElement {
   static properties = {
-    name: {}, person: {}, about: {}, track: { attribute: false }, kind: { reflect: true }, mirrored: { type: Boolean },
-    micOff: { type: Boolean }, state: { reflect: true }, line: {}, pinnable: { type: Boolean }, pinned: { type: Boolean },
-    filled: { type: Boolean }, remembers: { type: Boolean }, _still: { state: true },
+    name: {},
+    person: {},
+    about: {},
+    track: { attribute: false },
+    kind: { reflect: true },
+    mirrored: { type: Boolean },
+    micOff: { type: Boolean },
+    state: { reflect: true },
+    line: {},
+    pinnable: { type: Boolean },
+    pinned: { type: Boolean },
+    filled: { type: Boolean },
+    remembers: { type: Boolean },
+    _still: { state: true },
   };
 
   constructor() {
@@ -63,7 +74,11 @@ export class CCallTile extends CElement {
   /** @param {import('lit').PropertyValues} changed */
   willUpdate(changed) {
     if (this.state === 'no-picture') this._still = null;
-    else if (this._last && (this.state === 'away' || changed.get('track')) && performance.now() - this._last.at < STILL_MS) {
+    else if (
+      this._last &&
+      (this.state === 'away' || changed.get('track')) &&
+      performance.now() - this._last.at < STILL_MS
+    ) {
       this._still = this._last.copy;
     }
   }
@@ -71,8 +86,17 @@ export class CCallTile extends CElement {
   render() {
     const shown = this.track && this.state !== 'no-picture';
     return html`
-      <video class=${this.mirrored ? 'mirrored' : ''} ?hidden=${!shown} .srcObject=${streamOf(this.track)} autoplay playsinline
-        .muted=${true} @resize=${this._fit} @playing=${this._onPlaying} @timeupdate=${this._onPlaying}></video>
+      <video
+        class=${this.mirrored ? 'mirrored' : ''}
+        ?hidden=${!shown}
+        .srcObject=${streamOf(this.track)}
+        autoplay
+        playsinline
+        .muted=${true}
+        @resize=${this._fit}
+        @playing=${this._onPlaying}
+        @timeupdate=${this._onPlaying}
+      ></video>
       ${this._still}
       ${shown || this._still ? nothing : html`<div class="tile-initials" aria-hidden="true"><span>${initialsOf(this.person || this.name)}</span></div>`}
       ${this._words()}
@@ -80,9 +104,11 @@ export class CCallTile extends CElement {
         ${this.micOff ? html`<c-icon name="microphone-off" .label=${t('call.their_microphone_off')}></c-icon>` : nothing}
         <span class="clip">${this.kind === 'screen' ? t('call.screen_of', { name: this.name }) : this.name}</span>
         ${this.about ? html`<span class="tile-about">${this.about}</span>` : nothing}
-        ${this.line === 'weak' || this.line === 'fair'
-          ? html`<span class="tile-line"><c-icon name="signal-low"></c-icon>${lineText(this.line)}</span>`
-          : nothing}
+        ${
+          this.line === 'weak' || this.line === 'fair'
+            ? html`<span class="tile-line"><c-icon name="signal-low"></c-icon>${lineText(this.line)}</span>`
+            : nothing
+        }
       </div>
       ${this.pinnable ? this._pin() : nothing}
     `;
@@ -97,7 +123,14 @@ export class CCallTile extends CElement {
   _pin() {
     const label = this.pinned ? t('call.unpin', { name: this.name }) : t('call.pin', { name: this.name });
     return html`
-      <button class="tile-pin" type="button" aria-pressed=${this.pinned} aria-label=${label} title=${label} @click=${() => this.emit('pin')}>
+      <button
+        class="tile-pin"
+        type="button"
+        aria-pressed=${this.pinned}
+        aria-label=${label}
+        title=${label}
+        @click=${() => this.emit('pin')}
+      >
         <c-icon name="pin"></c-icon>
       </button>
     `;

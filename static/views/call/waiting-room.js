@@ -33,17 +33,33 @@ export class CWaitingRoom extends CElement {
     const guest = call.you?.role === 'guest';
     return html`
       <div class="page waiting" data-testid="waiting-room">
-        <div class="notice danger emergency" role="note"><c-icon name="phone"></c-icon><span>${meta.emergency}</span></div>
+        <div class="notice danger emergency" role="note">
+          <c-icon name="phone"></c-icon><span>${meta.emergency}</span>
+        </div>
         <div class="waiting-columns">
           <div class="stack loose">
             ${this._state(call)} ${this._next(call)}
-            ${guest ? nothing : html`<section class="card stack tight"><h2>${t('call.prepare')}</h2>
-              <ul class="ticks">${['prepare_place', 'prepare_papers', 'prepare_measurements'].map((key) => html`<li><c-icon name="check"></c-icon><span>${t(`call.${key}`)}</span></li>`)}</ul>
-            </section>`}
+            ${
+              guest
+                ? nothing
+                : html`<section class="card stack tight">
+                    <h2>${t('call.prepare')}</h2>
+                    <ul class="ticks">
+                      ${['prepare_place', 'prepare_papers', 'prepare_measurements'].map((key) => html`<li><c-icon name="check"></c-icon><span>${t(`call.${key}`)}</span></li>`)}
+                    </ul>
+                  </section>`
+            }
           </div>
           <aside class="stack">
             ${this._preview(call)}
-            ${guest ? nothing : html`<section class="card chat-card"><h2>${t('call.chat_waiting')}</h2><c-chat-panel .call=${call}></c-chat-panel></section>`}
+            ${
+              guest
+                ? nothing
+                : html`<section class="card chat-card">
+                    <h2>${t('call.chat_waiting')}</h2>
+                    <c-chat-panel .call=${call}></c-chat-panel>
+                  </section>`
+            }
           </aside>
         </div>
       </div>
@@ -57,8 +73,13 @@ export class CWaitingRoom extends CElement {
     return html`
       <header class="stack tight">
         <h1 tabindex="-1">${call.me?.held ? t('call.held_title') : t('call.waiting_title')}</h1>
-        <p class="large" role="status" data-testid="waiting-text">${call.me?.held ? t('call.held_text', { name: about.clinician_name }) : t('call.waiting_text', { name: about.clinician_name })}</p>
-        <p class="quiet">${t('call.with_doctor', { name: about.clinician_name, department })} · ${t('call.planned_at', { time: formatTime(about.scheduled_at) })}</p>
+        <p class="large" role="status" data-testid="waiting-text">
+          ${call.me?.held ? t('call.held_text', { name: about.clinician_name }) : t('call.waiting_text', { name: about.clinician_name })}
+        </p>
+        <p class="quiet">
+          ${t('call.with_doctor', { name: about.clinician_name, department })} ·
+          ${t('call.planned_at', { time: formatTime(about.scheduled_at) })}
+        </p>
         ${call.link === 'connected' ? nothing : html`<p class="row warning-text" role="status"><c-icon name="wifi-off"></c-icon>${t('call.reconnecting')}</p>`}
       </header>
     `;
@@ -70,7 +91,9 @@ export class CWaitingRoom extends CElement {
     return html`
       <section class="card stack tight">
         <h2>${t('call.next')}</h2>
-        <ol class="steps">${steps.map((key) => html`<li>${t(`call.${key}`)}</li>`)}</ol>
+        <ol class="steps">
+          ${steps.map((key) => html`<li>${t(`call.${key}`)}</li>`)}
+        </ol>
       </section>
     `;
   }
@@ -80,16 +103,44 @@ export class CWaitingRoom extends CElement {
     const { local } = call;
     return html`
       <section class="stack" aria-label=${t('call.own_picture')}>
-        <div class="preview small"><c-call-tile .name=${t('call.you')} .person=${call.you?.name ?? ''} .track=${local.tracks.camera} .mirrored=${local.facing === 'user'}
-          .state=${local.tracks.camera ? 'live' : 'no-picture'} .micOff=${local.muted.microphone || !local.tracks.microphone}></c-call-tile></div>
+        <div class="preview small">
+          <c-call-tile
+            .name=${t('call.you')}
+            .person=${call.you?.name ?? ''}
+            .track=${local.tracks.camera}
+            .mirrored=${local.facing === 'user'}
+            .state=${local.tracks.camera ? 'live' : 'no-picture'}
+            .micOff=${local.muted.microphone || !local.tracks.microphone}
+          ></c-call-tile>
+        </div>
         <c-level-meter .track=${local.tracks.microphone} .muted=${local.muted.microphone}></c-level-meter>
         <div class="cluster">
-          <button class="button" type="button" data-testid="waiting-microphone" aria-pressed=${local.muted.microphone} @click=${() => call.setMicrophone(local.muted.microphone)}>
-            <c-icon name=${local.muted.microphone ? 'microphone-off' : 'microphone'}></c-icon>${t(local.muted.microphone ? 'call.unmute' : 'call.mute')}</button>
-          <button class="button" type="button" data-testid="waiting-camera" aria-pressed=${!local.tracks.camera} @click=${() => call.setCamera(!local.tracks.camera)}>
-            <c-icon name=${local.tracks.camera ? 'camera' : 'camera-off'}></c-icon>${t(local.tracks.camera ? 'call.camera_stop' : 'call.camera_start')}</button>
-          <button class="button" type="button" data-testid="settings" @click=${() => this.emit('open-settings')}><c-icon name="settings"></c-icon>${t('call.settings')}</button>
-          <button class="button quiet" type="button" data-testid="leave" @click=${() => this.emit('leave')}>${t('call.leave_waiting')}</button>
+          <button
+            class="button"
+            type="button"
+            data-testid="waiting-microphone"
+            aria-pressed=${local.muted.microphone}
+            @click=${() => call.setMicrophone(local.muted.microphone)}
+          >
+            <c-icon name=${local.muted.microphone ? 'microphone-off' : 'microphone'}></c-icon
+            >${t(local.muted.microphone ? 'call.unmute' : 'call.mute')}
+          </button>
+          <button
+            class="button"
+            type="button"
+            data-testid="waiting-camera"
+            aria-pressed=${!local.tracks.camera}
+            @click=${() => call.setCamera(!local.tracks.camera)}
+          >
+            <c-icon name=${local.tracks.camera ? 'camera' : 'camera-off'}></c-icon
+            >${t(local.tracks.camera ? 'call.camera_stop' : 'call.camera_start')}
+          </button>
+          <button class="button" type="button" data-testid="settings" @click=${() => this.emit('open-settings')}>
+            <c-icon name="settings"></c-icon>${t('call.settings')}
+          </button>
+          <button class="button quiet" type="button" data-testid="leave" @click=${() => this.emit('leave')}>
+            ${t('call.leave_waiting')}
+          </button>
         </div>
       </section>
     `;
