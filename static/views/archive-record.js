@@ -178,7 +178,7 @@ export class CArchiveRecord extends Page {
     const chapters = timeline.filter((event) => isChapter(event) && event.offset_ms !== null);
     if (chapters.length === 0) return nothing;
     return html`
-      <details class="chapters"><summary>${t('record_page.chapters')}</summary>
+      <details class="chapters" open><summary>${t('record_page.chapters')}</summary>
         <ol class="chapter-list">${chapters.map((event) => html`
           <li><button class="chapter" type="button" data-testid="chapter" @click=${() => this._seek(event.offset_ms ?? 0)}>
             <span class="figures">${formatDuration(event.offset_ms ?? 0)}</span><span>${eventText(event)}</span></button></li>`)}
