@@ -1,7 +1,7 @@
 """A visit's transcript as one page of HTML in English and Chinese: self-contained, printable, nothing in it runs."""
 
 import html
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Final
 
@@ -25,7 +25,6 @@ _DECISIONS: Final[dict[str, Words]] = {
     "withdrawn": ("withdrew consent to recording", "撤回录音录像同意"),
 }
 _HAPPENINGS: Final[dict[str, Words]] = {
-    "room_opened": ("opened the consultation room", "开启诊室"),
     "participant_arrived": ("came into the waiting room", "进入候诊室"),
     "participant_connected": ("came back", "重新连接"),
     "participant_disconnected": ("left or lost the connection", "离开或连接中断"),
@@ -47,6 +46,7 @@ _STYLE: Final = """
 body{margin:2rem auto;max-width:52rem;padding:0 1rem;color:#14262b;background:#fff;
  font:16px/1.55 system-ui,"PingFang SC","Noto Sans CJK SC","Microsoft YaHei",sans-serif}
 h1{font-size:1.5rem;margin:0 0 1rem}h2{font-size:1.1rem;margin:2rem 0 .5rem;border-bottom:1px solid #b9c7ca}
+h3{font-size:.95rem;margin:1rem 0 0;color:#45595e}
 [lang=zh-CN]{color:#45595e}dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.5rem;margin:0}
 dt{color:#45595e}dd{margin:0}table{border-collapse:collapse;width:100%}
 th{text-align:left;font-weight:600;color:#45595e}th,td{padding:.35rem .75rem .35rem 0;vertical-align:top}
@@ -104,25 +104,34 @@ def _people(transcript: Transcript) -> str:
     return f"<ul>{''.join(lines)}</ul>"
 
 
-def _consents(consents: Iterable[ConsentAnswer], zone: tzinfo) -> str:
-    shown = [
-        f"<p>{_time(consent.at, zone)} — {_text(consent.name)} {_both(_DECISIONS[consent.decision])} "
-        f"({_both(('wording', '文本版本'))} {_text(consent.version)}, {_text(consent.language)}):</p>"
-        f'<blockquote lang="{_text(consent.language)}">{_text(consent.text)}</blockquote>'
+def _consents(consents: Sequence[ConsentAnswer], zone: tzinfo) -> str:
+    """Return who answered what and when, then each wording that was shown, once."""
+    if not consents:
+        return f"<p>{_both(('Nobody was asked.', '未询问。'))}</p>"
+    answers = "".join(
+        f"<li>{_time(consent.at, zone)} — {_text(consent.name)} {_both(_DECISIONS[consent.decision])} "
+        f"({_both(('wording', '文本版本'))} {_text(consent.version)}, {_text(consent.language)})</li>"
         for consent in consents
-    ]
-    return "".join(shown) or f"<p>{_both(('Nobody was asked.', '未询问。'))}</p>"
+    )
+    shown = {(consent.version, consent.language, consent.text): None for consent in consents}
+    wordings = "".join(
+        f"<h3>{_both(('Wording', '文本版本'))} {_text(version)}, {_text(language)}</h3>"
+        f'<blockquote lang="{_text(language)}">{_text(words)}</blockquote>'
+        for version, language, words in shown
+    )
+    return f"<ul>{answers}</ul>{wordings}"
 
 
 def _course(transcript: Transcript, zone: tzinfo) -> str:
     messages = {message.seq: message for message in transcript.messages}
+    clinicians = {person.participant for person in transcript.participants if person.role is Role.CLINICIAN}
     rows = []
     for happening in transcript.timeline:
         message = messages.get(happening.seq)
         if message is not None:
             rows.append(_row(happening, _text(message.author_name), _message(message), zone, "message"))
         else:
-            words = _words_of(happening)
+            words = _words_of(happening, is_clinician=happening.participant in clinicians)
             if words is not None:
                 rows.append(_row(happening, _text(happening.name or ""), _both(words), zone, "event"))
     head = "".join(
@@ -147,8 +156,10 @@ def _message(message: Message) -> str:
     return words + files
 
 
-def _words_of(happening: Happening) -> Words | None:
+def _words_of(happening: Happening, *, is_clinician: bool) -> Words | None:
     """Return how the page tells of it, None for what a reader of the page need not know."""
+    if happening.kind == "participant_arrived" and is_clinician:
+        return ("came in", "进入诊室")
     if happening.decision is not None:
         return _DECISIONS[happening.decision]
     if happening.source is not None:
@@ -170,7 +181,8 @@ def _text(words: str) -> str:
 
 def _time(at: datetime, zone: tzinfo) -> str:
     local = at.astimezone(zone)
-    return html.escape(f"{local:%Y-%m-%d %H:%M:%S} {local:%Z}")
+    offset = f"{local:%z}"
+    return f"{local:%Y-%m-%d %H:%M:%S} UTC{offset[:3]}:{offset[3:5]}"
 
 
 def _offset(offset_ms: int) -> str:

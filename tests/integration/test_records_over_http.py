@@ -282,7 +282,7 @@ async def test_transcripts_are_downloads_that_run_nothing(clinic: RunningClinic)
         assert response.headers["Content-Disposition"].startswith("attachment; ")
         assert "sandbox" in response.headers["Content-Security-Policy"]
     assert "问诊记录" in page
-    assert "CST" in page
+    assert "UTC+08:00" in page
     assert (await custodian.get(f"{path}.html", zone="Nowhere/Land"))[0] == 400
     assert (await clinic.stranger().get(f"{path}.json"))[0] == 401
     assert (await (await clinic.sign_in("dr.chen")).get(f"{path}.json"))[0] == 404

@@ -191,7 +191,14 @@ def test_the_page_speaks_both_languages_and_keeps_the_clinics_time() -> None:
     ):
         assert words in text
     assert "20:00:12" in text
-    assert "2026-11-25 20:00:00 UTC+8" in text
+    assert "2026-11-25 20:00:00 UTC+08:00" in text
+
+
+def test_the_page_shows_each_wording_once_and_says_who_came_where() -> None:
+    text = Tags(page("May we record you?")).words
+    assert text.count("Wording") == 1
+    assert "came in 进入诊室" in text
+    assert "came into the waiting room 进入候诊室" in text
 
 
 def test_control_characters_do_not_reach_the_page() -> None:
