@@ -54,7 +54,9 @@ export function ageOn(birthDate, today) {
  */
 export function departmentName(department, language) {
   if (!department) return '';
-  return language.startsWith('zh') ? department.name_zh || department.name_en : department.name_en || department.name_zh;
+  return language.startsWith('zh')
+    ? department.name_zh || department.name_en
+    : department.name_en || department.name_zh;
 }
 
 /** @param {{ status: ConsultationStatus }} consultation */
@@ -123,7 +125,8 @@ export function localDay(instant) {
  */
 export function initials(name) {
   const clean = (name ?? '').trim().replace(/^(Dr|Prof|Mr|Mrs|Ms)\.?\s+/i, '');
-  if (/[\u3400-\u9fff]/.test(clean)) return [...clean.replace(/\s/g, '').replace(/(医生|医师)$/, '')].slice(-2).join('');
+  if (/[\u3400-\u9fff]/.test(clean))
+    return [...clean.replace(/\s/g, '').replace(/(医生|医师)$/, '')].slice(-2).join('');
   const words = clean.split(/\s+/).filter(Boolean);
   return ((words[0]?.[0] ?? '') + (words.length > 1 ? words[words.length - 1][0] : '')).toUpperCase();
 }

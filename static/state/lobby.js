@@ -87,7 +87,8 @@ export function waitingPeople(lobby, { except } = {}) {
     .flatMap((entry) => entry.waiting.map((person) => ({ consultation: entry.consultation, person })))
     .sort(
       (a, b) =>
-        Number(b.person.connected) - Number(a.person.connected) || Date.parse(a.person.since) - Date.parse(b.person.since),
+        Number(b.person.connected) - Number(a.person.connected) ||
+        Date.parse(a.person.since) - Date.parse(b.person.since),
     );
 }
 

@@ -83,7 +83,8 @@ export function ticks(min, max, count = 4) {
   const step = [1, 2, 2.5, 5, 10].map((factor) => factor * magnitude).find((size) => size >= rough) ?? rough;
   const first = Math.floor(min / step) * step;
   const result = [];
-  for (let i = 0; first + (i - 1) * step < max && i < 20; i += 1) result.push(Number((first + i * step).toPrecision(12)));
+  for (let i = 0; first + (i - 1) * step < max && i < 20; i += 1)
+    result.push(Number((first + i * step).toPrecision(12)));
   return result;
 }
 
@@ -137,8 +138,18 @@ function round(n) {
 /** UCUM is for machines; this is what a reader expects. */
 /** @type {Record<string, string>} */
 const UNITS = {
-  'mm[Hg]': 'mmHg', '/min': '/min', '{beats}/min': '/min', 'mmol/L': 'mmol/L', Cel: '°C', kg: 'kg', '%': '%',
-  'kg/m2': 'kg/m²', 'umol/L': 'µmol/L', '10*9/L': '×10⁹/L', 'mL/min/{1.73_m2}': 'mL/min/1.73 m²', 'mg/dL': 'mg/dL',
+  'mm[Hg]': 'mmHg',
+  '/min': '/min',
+  '{beats}/min': '/min',
+  'mmol/L': 'mmol/L',
+  Cel: '°C',
+  kg: 'kg',
+  '%': '%',
+  'kg/m2': 'kg/m²',
+  'umol/L': 'µmol/L',
+  '10*9/L': '×10⁹/L',
+  'mL/min/{1.73_m2}': 'mL/min/1.73 m²',
+  'mg/dL': 'mg/dL',
 };
 
 /** @param {string} ucum */

@@ -77,7 +77,9 @@ export function reduceNote(state, action) {
  * @param {NoteState} state
  */
 export function isPending(state) {
-  return state.phase === 'unsaved' || state.phase === 'saving' || state.phase === 'failed' || state.phase === 'conflict';
+  return (
+    state.phase === 'unsaved' || state.phase === 'saving' || state.phase === 'failed' || state.phase === 'conflict'
+  );
 }
 
 /** @param {NoteState} state */

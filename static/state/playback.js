@@ -57,13 +57,22 @@ export function offsetAt(spans, at) {
 
 /** What a reader of the archive need not see: seats flicker, devices report. */
 const QUIET = new Set([
-  'readiness_reported', 'messages_read', 'message_posted', 'track_muted', 'video_reception_changed',
+  'readiness_reported',
+  'messages_read',
+  'message_posted',
+  'track_muted',
+  'video_reception_changed',
   'room_opened',
 ]);
 
 /** What deserves a place in the list of chapters. */
 const CHAPTERS = new Set([
-  'participant_admitted', 'participant_held', 'recording_started', 'recording_stopped', 'visit_finished', 'consent_recorded',
+  'participant_admitted',
+  'participant_held',
+  'recording_started',
+  'recording_stopped',
+  'visit_finished',
+  'consent_recorded',
 ]);
 
 /**
@@ -71,7 +80,10 @@ const CHAPTERS = new Set([
  * @returns {boolean}
  */
 export function isChapter(event) {
-  return CHAPTERS.has(event.kind) || ((event.kind === 'track_published' || event.kind === 'track_unpublished') && event.source === 'screen');
+  return (
+    CHAPTERS.has(event.kind) ||
+    ((event.kind === 'track_published' || event.kind === 'track_unpublished') && event.source === 'screen')
+  );
 }
 
 /**
@@ -82,13 +94,23 @@ export function isChapter(event) {
 export function transcriptOf({ messages, timeline, participants }) {
   /** @type {Line[]} */
   const lines = messages.map((message) => ({
-    type: 'message', key: `m${message.seq}`, offset: message.offset_ms, at: message.at, message,
+    type: 'message',
+    key: `m${message.seq}`,
+    offset: message.offset_ms,
+    at: message.at,
+    message,
   }));
   timeline.forEach((event, index) => {
     const isTrack = event.kind === 'track_published' || event.kind === 'track_unpublished';
     if (QUIET.has(event.kind) || (isTrack && event.source !== 'screen')) return;
     const role = participants.find((each) => each.participant === event.participant)?.role;
-    lines.push({ type: 'event', key: `e${event.seq ?? index}-${index}`, offset: event.offset_ms, at: event.at, event: { ...event, role } });
+    lines.push({
+      type: 'event',
+      key: `e${event.seq ?? index}-${index}`,
+      offset: event.offset_ms,
+      at: event.at,
+      event: { ...event, role },
+    });
   });
   return lines.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }
@@ -124,7 +146,11 @@ export function lanesOf({ participants, recording }) {
     if (from === null) continue;
     const key = `${segment.participant} ${segment.source}`;
     const lane = lanes.get(key) ?? {
-      key, participant: segment.participant, source: segment.source, bars: [], gaps: [],
+      key,
+      participant: segment.participant,
+      source: segment.source,
+      bars: [],
+      gaps: [],
       name: participants.find((each) => each.participant === segment.participant)?.name ?? '',
     };
     lane.bars.push({ from, to: from + segment.duration_ms });
@@ -150,10 +176,14 @@ export function gapsOf(recording) {
   const seen = new Set();
   const all = [
     ...recording.gaps,
-    ...recording.segments.flatMap((segment) => (segment.gaps ?? []).map((gap) => ({ ...gap, participant: gap.participant ?? segment.participant }))),
+    ...recording.segments.flatMap((segment) =>
+      (segment.gaps ?? []).map((gap) => ({ ...gap, participant: gap.participant ?? segment.participant })),
+    ),
   ];
   return all
-    .flatMap((gap) => stretchOf(gap, recording.spans).map((stretch) => ({ ...stretch, participant: gap.participant ?? null })))
+    .flatMap((gap) =>
+      stretchOf(gap, recording.spans).map((stretch) => ({ ...stretch, participant: gap.participant ?? null })),
+    )
     .filter(({ from, to, participant }) => {
       const key = `${from} ${to} ${participant}`;
       return !seen.has(key) && seen.add(key);

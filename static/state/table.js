@@ -32,7 +32,10 @@ export function sorted(rows, sorting, keys, language) {
   const sign = sorting.descending ? -1 : 1;
   return [...rows].sort((a, b) => {
     const [left, right] = [key(a), key(b)];
-    const order = typeof left === 'number' && typeof right === 'number' ? left - right : collator.compare(String(left), String(right));
+    const order =
+      typeof left === 'number' && typeof right === 'number'
+        ? left - right
+        : collator.compare(String(left), String(right));
     return sign * order;
   });
 }

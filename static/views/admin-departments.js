@@ -12,7 +12,12 @@ import { toast } from './toast.js';
 
 /** The departments, in both languages, and how many people each has. */
 export class CAdminDepartments extends CElement {
-  static properties = { _adding: { state: true }, _missing: { state: true }, _error: { state: true }, _busy: { state: true } };
+  static properties = {
+    _adding: { state: true },
+    _missing: { state: true },
+    _error: { state: true },
+    _busy: { state: true },
+  };
 
   constructor() {
     super();
@@ -30,20 +35,64 @@ export class CAdminDepartments extends CElement {
 
   render() {
     const footer = html`
-      <button class="button" type="button" @click=${() => { this._adding = false; }}>${t('core.cancel')}</button>
-      <button class="button primary" type="submit" form="department-form" aria-busy=${this._busy} ?disabled=${this._busy} data-testid="department-save">${t('people.create')}</button>
+      <button
+        class="button"
+        type="button"
+        @click=${() => {
+          this._adding = false;
+        }}
+      >
+        ${t('core.cancel')}
+      </button>
+      <button
+        class="button primary"
+        type="submit"
+        form="department-form"
+        aria-busy=${this._busy}
+        ?disabled=${this._busy}
+        data-testid="department-save"
+      >
+        ${t('people.create')}
+      </button>
     `;
     return html`
       <div class="stack">
-        <div class="row between wrap"><p class="quiet">${t('departments.lead')}</p>
-          <button class="button primary" type="button" data-testid="new-department" @click=${this._open}><c-icon name="plus"></c-icon>${t('departments.new')}</button></div>
-        ${this._all.render(({ departments, people }) => (departments.length === 0
-          ? html`<c-empty icon="home" .heading=${t('departments.none')} .text=${t('departments.none_text')}></c-empty>`
-          : html`<ul class="grid department-grid">${departments.map((each) => html`
-              <li class="card tight" data-testid="department"><p class="strong" lang="en">${each.name_en}</p><p lang="zh-CN">${each.name_zh}</p>
-                <p class="small quiet">${t('departments.people', { count: people.filter((person) => person.department === each.id).length })}</p></li>`)}</ul>`))}
+        <div class="row between wrap">
+          <p class="quiet">${t('departments.lead')}</p>
+          <button class="button primary" type="button" data-testid="new-department" @click=${this._open}>
+            <c-icon name="plus"></c-icon>${t('departments.new')}
+          </button>
+        </div>
+        ${this._all.render(({ departments, people }) =>
+          departments.length === 0
+            ? html`<c-empty
+                icon="home"
+                .heading=${t('departments.none')}
+                .text=${t('departments.none_text')}
+              ></c-empty>`
+            : html`<ul class="grid department-grid">
+                ${departments.map(
+                  (each) =>
+                    html` <li class="card tight" data-testid="department">
+                      <p class="strong" lang="en">${each.name_en}</p>
+                      <p lang="zh-CN">${each.name_zh}</p>
+                      <p class="small quiet">
+                        ${t('departments.people', { count: people.filter((person) => person.department === each.id).length })}
+                      </p>
+                    </li>`,
+                )}
+              </ul>`,
+        )}
       </div>
-      <c-dialog .open=${this._adding} .heading=${t('departments.new')} .content=${this._adding ? this._form() : nothing} .footer=${footer} @close=${() => { this._adding = false; }}></c-dialog>
+      <c-dialog
+        .open=${this._adding}
+        .heading=${t('departments.new')}
+        .content=${this._adding ? this._form() : nothing}
+        .footer=${footer}
+        @close=${() => {
+          this._adding = false;
+        }}
+      ></c-dialog>
     `;
   }
 
@@ -51,12 +100,25 @@ export class CAdminDepartments extends CElement {
     return html`
       <form id="department-form" class="stack" novalidate @submit=${this._submit.bind(this)}>
         ${this._error ? html`<div class="notice danger" role="alert"><c-icon name="alert"></c-icon><span>${this._error}</span></div>` : nothing}
-        ${['name_en', 'name_zh'].map((name) => html`
-          <div class="field"><label for=${`department-${name}`}>${t(`departments.${name}`)}</label>
-            <input id=${`department-${name}`} name=${name} maxlength="120" autocomplete="off" aria-invalid=${this._missing.includes(name) ? 'true' : 'false'}
-              aria-describedby=${`department-${name}-error`} data-testid=${`department-${name}`}>
-            <p class="error" id=${`department-${name}-error`}>${this._missing.includes(name) ? t('people.missing') : nothing}</p></div>
-        `)}
+        ${['name_en', 'name_zh'].map(
+          (name) => html`
+            <div class="field">
+              <label for=${`department-${name}`}>${t(`departments.${name}`)}</label>
+              <input
+                id=${`department-${name}`}
+                name=${name}
+                maxlength="120"
+                autocomplete="off"
+                aria-invalid=${this._missing.includes(name) ? 'true' : 'false'}
+                aria-describedby=${`department-${name}-error`}
+                data-testid=${`department-${name}`}
+              />
+              <p class="error" id=${`department-${name}-error`}>
+                ${this._missing.includes(name) ? t('people.missing') : nothing}
+              </p>
+            </div>
+          `,
+        )}
       </form>
     `;
   }
@@ -71,8 +133,13 @@ export class CAdminDepartments extends CElement {
   async _submit(event) {
     event.preventDefault();
     const form = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
-    const department = { name_en: String(form.get('name_en') ?? '').trim(), name_zh: String(form.get('name_zh') ?? '').trim() };
-    this._missing = Object.entries(department).filter(([, value]) => !value).map(([name]) => name);
+    const department = {
+      name_en: String(form.get('name_en') ?? '').trim(),
+      name_zh: String(form.get('name_zh') ?? '').trim(),
+    };
+    this._missing = Object.entries(department)
+      .filter(([, value]) => !value)
+      .map(([name]) => name);
     if (this._missing.length > 0 || this._busy) return;
     this._busy = true;
     try {

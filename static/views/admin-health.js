@@ -36,12 +36,24 @@ export class CAdminHealth extends CElement {
       <div class="stack">
         <div class="row between wrap">
           <p class="quiet" role="status">${t('health.updated', { time: formatTime(this._asked) })}</p>
-          <button class="button" type="button" data-testid="health-refresh" @click=${() => this._facts.load()}><c-icon name="refresh"></c-icon>${t('health.refresh')}</button>
+          <button class="button" type="button" data-testid="health-refresh" @click=${() => this._facts.load()}>
+            <c-icon name="refresh"></c-icon>${t('health.refresh')}
+          </button>
         </div>
-        ${this._facts.render((facts) => html`
-          <dl class="health-grid" data-testid="health">${flat(facts).map(([name, value]) => html`
-            <div class="card tight health-fact" data-fact=${name}><dt class="small quiet">${label(name)}</dt><dd>${shown(name, value)}</dd></div>`)}</dl>
-        `, { lines: 8 })}
+        ${this._facts.render(
+          (facts) => html`
+            <dl class="health-grid" data-testid="health">
+              ${flat(facts).map(
+                ([name, value]) =>
+                  html` <div class="card tight health-fact" data-fact=${name}>
+                    <dt class="small quiet">${label(name)}</dt>
+                    <dd>${shown(name, value)}</dd>
+                  </div>`,
+              )}
+            </dl>
+          `,
+          { lines: 8 },
+        )}
       </div>
     `;
   }
@@ -50,7 +62,10 @@ export class CAdminHealth extends CElement {
 /** Nested facts as one list; an inner name stands for itself. @param {Record<string, unknown>} facts @returns {[string, unknown][]} */
 function flat(facts) {
   return Object.entries(facts).flatMap(([name, value]) =>
-    value !== null && typeof value === 'object' && !Array.isArray(value) ? flat(/** @type {Record<string, unknown>} */ (value)) : [[name, value]]);
+    value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? flat(/** @type {Record<string, unknown>} */ (value))
+      : [[name, value]],
+  );
 }
 
 /** @param {string} name */
@@ -63,7 +78,11 @@ function label(name) {
 function shown(name, value) {
   if (typeof value === 'boolean') {
     if (name === 'turn') return t(value ? 'health.configured' : 'health.not_configured');
-    return html`<c-badge kind=${value ? 'good' : 'danger'} icon=${value ? 'check' : 'alert'} text=${t(value ? 'health.ok' : 'health.bad')}></c-badge>`;
+    return html`<c-badge
+      kind=${value ? 'good' : 'danger'}
+      icon=${value ? 'check' : 'alert'}
+      text=${t(value ? 'health.ok' : 'health.bad')}
+    ></c-badge>`;
   }
   if (name.endsWith('_port')) return html`<span class="figures large">${value}</span>`;
   if (typeof value === 'number') {
@@ -80,7 +99,9 @@ function span(seconds) {
   const minutes = Math.floor(seconds / MINUTE_S);
   if (minutes < 60) return t('health.minutes', { minutes });
   const hours = Math.floor(minutes / 60);
-  return hours < 48 ? t('health.hours', { hours, minutes: minutes % 60 }) : t('health.days', { days: Math.floor(hours / 24), hours: hours % 24 });
+  return hours < 48
+    ? t('health.hours', { hours, minutes: minutes % 60 })
+    : t('health.days', { days: Math.floor(hours / 24), hours: hours % 24 });
 }
 
 customElements.define('c-admin-health', CAdminHealth);

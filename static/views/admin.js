@@ -5,7 +5,13 @@ import { Page } from './element.js';
 import './icon.js';
 
 const SECTIONS = ['people', 'departments', 'consultations', 'health', 'audit'];
-const ICONS = /** @type {Record<string, string>} */ ({ people: 'people', departments: 'home', consultations: 'calendar', health: 'heart', audit: 'shield' });
+const ICONS = /** @type {Record<string, string>} */ ({
+  people: 'people',
+  departments: 'home',
+  consultations: 'calendar',
+  health: 'heart',
+  audit: 'shield',
+});
 /** @type {Record<string, () => Promise<unknown>>} */
 const LOADERS = {
   people: () => import('./admin-people.js'),
@@ -43,7 +49,8 @@ export class CAdmin extends Page {
   /** @param {import('lit').PropertyValues} changed */
   updated(changed) {
     super.updated(changed);
-    if (changed.has('_loaded')) this.querySelector('.tabs [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+    if (changed.has('_loaded'))
+      this.querySelector('.tabs [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
   }
 
   render() {
@@ -51,10 +58,17 @@ export class CAdmin extends Page {
       <div class="page admin">
         <h1 tabindex="-1">${t('admin.title')}</h1>
         <nav class="tabs" aria-label=${t('admin.title')}>
-          ${SECTIONS.map((section) => html`
-            <a href=${`/admin/${section}`} aria-current=${section === this._section ? 'page' : nothing} data-testid=${`admin-${section}`}>
-              <c-icon name=${ICONS[section]}></c-icon>${t(`admin.${section}`)}</a>
-          `)}
+          ${SECTIONS.map(
+            (section) => html`
+              <a
+                href=${`/admin/${section}`}
+                aria-current=${section === this._section ? 'page' : nothing}
+                data-testid=${`admin-${section}`}
+              >
+                <c-icon name=${ICONS[section]}></c-icon>${t(`admin.${section}`)}</a
+              >
+            `,
+          )}
         </nav>
         ${this._loaded ? this._content() : html`<c-skeleton lines="8"></c-skeleton>`}
       </div>

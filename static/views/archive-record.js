@@ -28,8 +28,13 @@ const POLL_MS = 2000;
  */
 export class CArchiveRecord extends Page {
   static properties = {
-    ...Page.properties, _viewing: { state: true }, _position: { state: true }, _playing: { state: true }, _speed: { state: true },
-    _mediaFailed: { state: true }, _busy: { state: true },
+    ...Page.properties,
+    _viewing: { state: true },
+    _position: { state: true },
+    _playing: { state: true },
+    _speed: { state: true },
+    _mediaFailed: { state: true },
+    _busy: { state: true },
   };
 
   constructor() {
@@ -50,14 +55,20 @@ export class CArchiveRecord extends Page {
 
   get heading() {
     const visit = this._record.value?.consultation;
-    return visit ? t('record_page.title', { name: visit.patient.name, date: formatDateTime(visit.started_at ?? visit.scheduled_at) }) : t('archive.title');
+    return visit
+      ? t('record_page.title', {
+          name: visit.patient.name,
+          date: formatDateTime(visit.started_at ?? visit.scheduled_at),
+        })
+      : t('archive.title');
   }
 
   connectedCallback() {
     super.connectedCallback();
     const poll = setInterval(() => {
       const state = this._record.value?.recording?.state;
-      if ((state === 'composing' || state === 'recording') && !document.hidden && !this._record.isLoading) this._record.load();
+      if ((state === 'composing' || state === 'recording') && !document.hidden && !this._record.isLoading)
+        this._record.load();
     }, POLL_MS);
     const clock = setInterval(() => {
       if (this._viewing && Date.now() > this._viewing.until) this._expire();
@@ -94,12 +105,12 @@ export class CArchiveRecord extends Page {
       <header class="stack tight">
         <h1 tabindex="-1">${this.heading}</h1>
         <p class="quiet">${patientFacts(visit.patient)}</p>
-        <p>${[visit.clinician.name, departmentName(visit.department, language()), visit.reason].filter(Boolean).join(' · ')}</p>
+        <p>
+          ${[visit.clinician.name, departmentName(visit.department, language()), visit.reason].filter(Boolean).join(' · ')}
+        </p>
       </header>
       <div class="record-layout">
-        <div class="stack loose record-main">
-          ${this._recording(record)} ${this._transcript(record)}
-        </div>
+        <div class="stack loose record-main">${this._recording(record)} ${this._transcript(record)}</div>
         <aside class="stack record-side" aria-label=${t('record_page.facts')}>
           ${this._downloads(record)}
           <c-record-facts .record=${record}></c-record-facts>
@@ -112,35 +123,82 @@ export class CArchiveRecord extends Page {
   _recording(record) {
     const { recording } = record;
     if (!recording) {
-      return html`<div class="notice" data-testid="not-recorded"><c-icon name="info"></c-icon>
-        <div><p class="strong">${t('record_page.not_recorded')}</p><p>${t('record_page.not_recorded_text')}</p></div></div>`;
+      return html`<div class="notice" data-testid="not-recorded">
+        <c-icon name="info"></c-icon>
+        <div>
+          <p class="strong">${t('record_page.not_recorded')}</p>
+          <p>${t('record_page.not_recorded_text')}</p>
+        </div>
+      </div>`;
     }
     if (recording.state === 'composing') {
-      return html`<div class="notice" data-testid="composing"><c-icon name="clock"></c-icon>
-        <div class="grow stack tight"><p class="strong">${t('record_page.composing')}</p><p>${t('record_page.composing_text')}</p>
-          <progress class="progress" max="100" value=${recording.progress} aria-label=${t('record_page.composing')}></progress>
-          <p class="small figures">${t('record_page.progress', { progress: recording.progress })}</p></div></div>`;
+      return html`<div class="notice" data-testid="composing">
+        <c-icon name="clock"></c-icon>
+        <div class="grow stack tight">
+          <p class="strong">${t('record_page.composing')}</p>
+          <p>${t('record_page.composing_text')}</p>
+          <progress
+            class="progress"
+            max="100"
+            value=${recording.progress}
+            aria-label=${t('record_page.composing')}
+          ></progress>
+          <p class="small figures">${t('record_page.progress', { progress: recording.progress })}</p>
+        </div>
+      </div>`;
     }
     if (recording.state === 'failed') {
-      return html`<div class="notice danger" role="alert" data-testid="composition-failed"><c-icon name="alert"></c-icon>
-        <div class="grow stack tight"><p class="strong">${t('record_page.failed')}</p>
-          <p>${hasText(`record_page.failure.${recording.failure}`) ? t(`record_page.failure.${recording.failure}`) : ''} ${t('record_page.failed_text')}</p>
-          <div><button class="button" type="button" aria-busy=${this._busy} ?disabled=${this._busy} data-testid="compose-again" @click=${this._composeAgain}>
-            <c-icon name="refresh"></c-icon>${t('record_page.retry')}</button></div></div></div>`;
+      return html`<div class="notice danger" role="alert" data-testid="composition-failed">
+        <c-icon name="alert"></c-icon>
+        <div class="grow stack tight">
+          <p class="strong">${t('record_page.failed')}</p>
+          <p>
+            ${hasText(`record_page.failure.${recording.failure}`) ? t(`record_page.failure.${recording.failure}`) : ''}
+            ${t('record_page.failed_text')}
+          </p>
+          <div>
+            <button
+              class="button"
+              type="button"
+              aria-busy=${this._busy}
+              ?disabled=${this._busy}
+              data-testid="compose-again"
+              @click=${this._composeAgain}
+            >
+              <c-icon name="refresh"></c-icon>${t('record_page.retry')}
+            </button>
+          </div>
+        </div>
+      </div>`;
     }
     if (recording.state === 'recording') {
-      return html`<div class="notice"><c-icon name="info"></c-icon>
-        <div><p class="strong">${t('record_page.recording_now')}</p><p>${t('record_page.recording_now_text')}</p></div></div>`;
+      return html`<div class="notice">
+        <c-icon name="info"></c-icon>
+        <div>
+          <p class="strong">${t('record_page.recording_now')}</p>
+          <p>${t('record_page.recording_now_text')}</p>
+        </div>
+      </div>`;
     }
     if (this._viewing) return this._player(record);
-    return html`<c-viewing-reason .busy=${this._busy} .expired=${this._expired} @reason=${(/** @type {CustomEvent<string>} */ event) => this._open(event.detail)}></c-viewing-reason>`;
+    return html`<c-viewing-reason
+      .busy=${this._busy}
+      .expired=${this._expired}
+      @reason=${(/** @type {CustomEvent<string>} */ event) => this._open(event.detail)}
+    ></c-viewing-reason>`;
   }
 
   /** @param {ArchiveRecord} record */
   _transcript(record) {
     return html`
       <section class="card transcript-card">
-        <c-transcript .lines=${transcriptOf(record)} .position=${this._position} .playable=${this._viewing !== null} @seek=${this._onSeek} @open-attachment=${this._openAttachment}></c-transcript>
+        <c-transcript
+          .lines=${transcriptOf(record)}
+          .position=${this._position}
+          .playable=${this._viewing !== null}
+          @seek=${this._onSeek}
+          @open-attachment=${this._openAttachment}
+        ></c-transcript>
       </section>
     `;
   }
@@ -151,23 +209,73 @@ export class CArchiveRecord extends Page {
     const duration = record.recording?.duration_ms ?? 0;
     return html`
       <section class="card player" aria-label=${t('record_page.player', { name: record.consultation.patient.name })}>
-        <video class="player-video" controls preload="metadata" playsinline src=${this._viewing?.media ?? nothing} data-testid="player"
+        <video
+          class="player-video"
+          controls
+          preload="metadata"
+          playsinline
+          src=${this._viewing?.media ?? nothing}
+          data-testid="player"
           aria-label=${t('record_page.player', { name: record.consultation.patient.name })}
-          @timeupdate=${this._tick} @seeking=${this._tick} @play=${() => { this._playing = true; }} @pause=${() => { this._playing = false; }} @error=${this._mediaError}></video>
-        ${this._mediaFailed
-          ? html`<div class="notice danger" role="alert"><c-icon name="alert"></c-icon><span class="grow">${t('record_page.player_failed')}</span>
-              <button class="button" type="button" @click=${this._reloadMedia}>${t('core.try_again')}</button></div>`
-          : nothing}
+          @timeupdate=${this._tick}
+          @seeking=${this._tick}
+          @play=${() => {
+            this._playing = true;
+          }}
+          @pause=${() => {
+            this._playing = false;
+          }}
+          @error=${this._mediaError}
+        ></video>
+        ${
+          this._mediaFailed
+            ? html`<div class="notice danger" role="alert">
+                <c-icon name="alert"></c-icon><span class="grow">${t('record_page.player_failed')}</span>
+                <button class="button" type="button" @click=${this._reloadMedia}>${t('core.try_again')}</button>
+              </div>`
+            : nothing
+        }
         <div class="player-bar">
-          <button class="icon-button" type="button" aria-label=${t('record_page.back_10')} title=${t('record_page.back_10')} @click=${() => this._seek(this._position - 10_000)}><span class="figures" aria-hidden="true">−10</span></button>
-          <button class="button" type="button" data-testid="play" @click=${this._toggle}><c-icon name=${this._playing ? 'pause' : 'play'}></c-icon>${t(this._playing ? 'record_page.pause' : 'record_page.play')}</button>
-          <button class="icon-button" type="button" aria-label=${t('record_page.forward_10')} title=${t('record_page.forward_10')} @click=${() => this._seek(this._position + 10_000)}><span class="figures" aria-hidden="true">+10</span></button>
-          <span class="figures player-time">${t('record_page.position', { now: formatDuration(this._position), total: formatDuration(duration) })}</span>
+          <button
+            class="icon-button"
+            type="button"
+            aria-label=${t('record_page.back_10')}
+            title=${t('record_page.back_10')}
+            @click=${() => this._seek(this._position - 10_000)}
+          >
+            <span class="figures" aria-hidden="true">−10</span>
+          </button>
+          <button class="button" type="button" data-testid="play" @click=${this._toggle}>
+            <c-icon name=${this._playing ? 'pause' : 'play'}></c-icon
+            >${t(this._playing ? 'record_page.pause' : 'record_page.play')}
+          </button>
+          <button
+            class="icon-button"
+            type="button"
+            aria-label=${t('record_page.forward_10')}
+            title=${t('record_page.forward_10')}
+            @click=${() => this._seek(this._position + 10_000)}
+          >
+            <span class="figures" aria-hidden="true">+10</span>
+          </button>
+          <span class="figures player-time"
+            >${t('record_page.position', { now: formatDuration(this._position), total: formatDuration(duration) })}</span
+          >
           <span class="spacer"></span>
-          <label class="row"><span class="small quiet">${t('record_page.speed')}</span>
-            <select class="input" data-testid="speed" @change=${this._changeSpeed}>${SPEEDS.map((speed) => html`<option value=${speed} ?selected=${speed === this._speed}>${speed}×</option>`)}</select></label>
+          <label class="row"
+            ><span class="small quiet">${t('record_page.speed')}</span>
+            <select class="input" data-testid="speed" @change=${this._changeSpeed}>
+              ${SPEEDS.map((speed) => html`<option value=${speed} ?selected=${speed === this._speed}>${speed}×</option>`)}
+            </select></label
+          >
         </div>
-        <c-timeline-strip .lanes=${lanesOf(record)} .marks=${marksOf(lines)} .duration=${duration} .position=${this._position} @seek=${this._onSeek}></c-timeline-strip>
+        <c-timeline-strip
+          .lanes=${lanesOf(record)}
+          .marks=${marksOf(lines)}
+          .duration=${duration}
+          .position=${this._position}
+          @seek=${this._onSeek}
+        ></c-timeline-strip>
         ${this._chapters(record)}
       </section>
     `;
@@ -178,10 +286,22 @@ export class CArchiveRecord extends Page {
     const chapters = timeline.filter((event) => isChapter(event) && event.offset_ms !== null);
     if (chapters.length === 0) return nothing;
     return html`
-      <details class="chapters" open><summary>${t('record_page.chapters')}</summary>
-        <ol class="chapter-list">${chapters.map((event) => html`
-          <li><button class="chapter" type="button" data-testid="chapter" @click=${() => this._seek(event.offset_ms ?? 0)}>
-            <span class="figures">${formatDuration(event.offset_ms ?? 0)}</span><span>${eventText(event)}</span></button></li>`)}
+      <details class="chapters" open>
+        <summary>${t('record_page.chapters')}</summary>
+        <ol class="chapter-list">
+          ${chapters.map(
+            (event) =>
+              html` <li>
+                <button
+                  class="chapter"
+                  type="button"
+                  data-testid="chapter"
+                  @click=${() => this._seek(event.offset_ms ?? 0)}
+                >
+                  <span class="figures">${formatDuration(event.offset_ms ?? 0)}</span><span>${eventText(event)}</span>
+                </button>
+              </li>`,
+          )}
         </ol>
       </details>
     `;
@@ -190,17 +310,23 @@ export class CArchiveRecord extends Page {
   /** @param {ArchiveRecord} record */
   _downloads({ recording }) {
     const viewing = this._viewing;
-    const item = (/** @type {() => unknown} */ action, /** @type {string} */ key, /** @type {string} */ id) => html`
-      <button class="button" type="button" data-testid=${id} @click=${action}><c-icon name="download"></c-icon>${t(key)}</button>`;
+    const item = (/** @type {() => unknown} */ action, /** @type {string} */ key, /** @type {string} */ id) =>
+      html` <button class="button" type="button" data-testid=${id} @click=${action}>
+        <c-icon name="download"></c-icon>${t(key)}
+      </button>`;
     return html`
       <section class="card tight stack tight" aria-labelledby="download-title">
         <h2 id="download-title">${t('record_page.download')}</h2>
         ${viewing && recording?.state === 'ready' ? item(() => follow(`${viewing.media}?download=1`), 'record_page.download_media', 'download-media') : nothing}
         ${item(() => this._save('transcript.json'), 'record_page.download_json', 'download-json')}
         ${item(() => this._save('transcript.html'), 'record_page.download_html', 'download-html')}
-        <p class="small quiet">${viewing
-          ? `${t('record_page.logged', { reason: viewing.reason })} · ${t('record_page.expires', { time: formatTime(viewing.until) })}`
-          : t('record_page.opening_logged')}</p>
+        <p class="small quiet">
+          ${
+            viewing
+              ? `${t('record_page.logged', { reason: viewing.reason })} · ${t('record_page.expires', { time: formatTime(viewing.until) })}`
+              : t('record_page.opening_logged')
+          }
+        </p>
       </section>
     `;
   }
@@ -209,7 +335,10 @@ export class CArchiveRecord extends Page {
   async _save(part) {
     try {
       const query = part === 'transcript.html' ? { zone: Intl.DateTimeFormat().resolvedOptions().timeZone } : {};
-      download(await api.blob(`/archive/${this.params.id}/${part}`, { query }), part.replace('.', `-${this.params.id}.`));
+      download(
+        await api.blob(`/archive/${this.params.id}/${part}`, { query }),
+        part.replace('.', `-${this.params.id}.`),
+      );
     } catch (error) {
       toast(errorText(error), { kind: 'danger' });
     }
@@ -313,7 +442,12 @@ function marksOf(lines) {
   for (const line of lines) {
     if (line.offset === null) continue;
     if (line.type === 'message') marks.push({ offset: line.offset, kind: 'message', text: line.message.author_name });
-    else marks.push({ offset: line.offset, kind: line.event.kind === 'consent_recorded' ? 'consent' : 'event', text: eventText(line.event) });
+    else
+      marks.push({
+        offset: line.offset,
+        kind: line.event.kind === 'consent_recorded' ? 'consent' : 'event',
+        text: eventText(line.event),
+      });
   }
   return marks;
 }

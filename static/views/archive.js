@@ -37,7 +37,12 @@ const KEYS = {
 
 /** The archive: one search line, filters as chips, a table that can be sorted and exported. The address holds the search. */
 export class CArchive extends Page {
-  static properties = { ...Page.properties, _filters: { state: true }, _sorting: { state: true }, _busy: { state: true } };
+  static properties = {
+    ...Page.properties,
+    _filters: { state: true },
+    _sorting: { state: true },
+    _busy: { state: true },
+  };
 
   constructor() {
     super();
@@ -65,12 +70,18 @@ export class CArchive extends Page {
       <div class="page archive">
         <header class="page-head">
           <h1 tabindex="-1">${t('archive.title')}</h1>
-          <button class="button" type="button" data-testid="export" aria-busy=${this._busy === 'export'} ?disabled=${this._busy !== ''} @click=${this._export}>
+          <button
+            class="button"
+            type="button"
+            data-testid="export"
+            aria-busy=${this._busy === 'export'}
+            ?disabled=${this._busy !== ''}
+            @click=${this._export}
+          >
             <c-icon name="download"></c-icon>${t('archive.export')}
           </button>
         </header>
-        ${this._form()} ${this._chips()}
-        ${this._found.render((found) => this._results(found), { lines: 8 })}
+        ${this._form()} ${this._chips()} ${this._found.render((found) => this._results(found), { lines: 8 })}
       </div>
     `;
   }
@@ -81,13 +92,35 @@ export class CArchive extends Page {
       <form class="archive-search" role="search" @submit=${this._submit}>
         <div class="field grow">
           <label for="archive-q">${t('archive.search')}</label>
-          <div class="with-icon"><c-icon name="search"></c-icon>
-            <input id="archive-q" name="q" type="search" autocomplete="off" spellcheck="false" placeholder=${t('archive.search_hint')} .value=${q} data-testid="archive-search"></div>
+          <div class="with-icon">
+            <c-icon name="search"></c-icon>
+            <input
+              id="archive-q"
+              name="q"
+              type="search"
+              autocomplete="off"
+              spellcheck="false"
+              placeholder=${t('archive.search_hint')}
+              .value=${q}
+              data-testid="archive-search"
+            />
+          </div>
         </div>
-        <div class="field"><label for="archive-from">${t('archive.from')}</label>
-          <input id="archive-from" name="from" type="date" .value=${from} max=${to || nothing} data-testid="archive-from"></div>
-        <div class="field"><label for="archive-to">${t('archive.to')}</label>
-          <input id="archive-to" name="to" type="date" .value=${to} min=${from || nothing} data-testid="archive-to"></div>
+        <div class="field">
+          <label for="archive-from">${t('archive.from')}</label>
+          <input
+            id="archive-from"
+            name="from"
+            type="date"
+            .value=${from}
+            max=${to || nothing}
+            data-testid="archive-from"
+          />
+        </div>
+        <div class="field">
+          <label for="archive-to">${t('archive.to')}</label>
+          <input id="archive-to" name="to" type="date" .value=${to} min=${from || nothing} data-testid="archive-to" />
+        </div>
         <button class="button primary" type="submit" data-testid="archive-submit">${t('archive.find')}</button>
       </form>
     `;
@@ -99,56 +132,123 @@ export class CArchive extends Page {
     /** @type {{ text: string, drop: (keyof Filters)[], name: string }[]} */
     const chips = [];
     if (q) chips.push({ text: `“${q}”`, drop: ['q'], name: 'q' });
-    if (patient) chips.push({ text: t('archive.chip.patient', { name: rows.find((row) => row.patient.id === patient)?.patient.name ?? '…' }), drop: ['patient'], name: 'patient' });
-    if (clinician) chips.push({ text: t('archive.chip.clinician', { name: rows.find((row) => row.clinician.id === clinician)?.clinician.name ?? '…' }), drop: ['clinician'], name: 'clinician' });
+    if (patient)
+      chips.push({
+        text: t('archive.chip.patient', { name: rows.find((row) => row.patient.id === patient)?.patient.name ?? '…' }),
+        drop: ['patient'],
+        name: 'patient',
+      });
+    if (clinician)
+      chips.push({
+        text: t('archive.chip.clinician', {
+          name: rows.find((row) => row.clinician.id === clinician)?.clinician.name ?? '…',
+        }),
+        drop: ['clinician'],
+        name: 'clinician',
+      });
     if (from || to) {
       const key = from && to ? 'archive.chip.range' : from ? 'archive.chip.from' : 'archive.chip.to';
-      chips.push({ text: t(key, { from: from ? formatDate(`${from}T12:00`) : '', to: to ? formatDate(`${to}T12:00`) : '' }), drop: ['from', 'to'], name: 'date' });
+      chips.push({
+        text: t(key, { from: from ? formatDate(`${from}T12:00`) : '', to: to ? formatDate(`${to}T12:00`) : '' }),
+        drop: ['from', 'to'],
+        name: 'date',
+      });
     }
     return html`
       <div class="chips" role="group" aria-label=${t('archive.filters')}>
-        ${chips.map((chip) => html`
-          <button class="chip active" type="button" aria-label=${t('archive.remove_filter', { filter: chip.text })} data-testid=${`chip-${chip.name}`}
-            @click=${() => this._change(Object.fromEntries(chip.drop.map((name) => [name, ''])))}>
-            <span>${chip.text}</span><c-icon name="close"></c-icon>
-          </button>
-        `)}
+        ${chips.map(
+          (chip) => html`
+            <button
+              class="chip active"
+              type="button"
+              aria-label=${t('archive.remove_filter', { filter: chip.text })}
+              data-testid=${`chip-${chip.name}`}
+              @click=${() => this._change(Object.fromEntries(chip.drop.map((name) => [name, ''])))}
+            >
+              <span>${chip.text}</span><c-icon name="close"></c-icon>
+            </button>
+          `,
+        )}
         ${from || to ? nothing : this._dayChips()}
-        ${chips.length > 1
-          ? html`<button class="link-button" type="button" data-testid="clear-filters" @click=${() => this._change({ q: '', patient: '', clinician: '', from: '', to: '' })}>${t('archive.clear')}</button>`
-          : nothing}
+        ${
+          chips.length > 1
+            ? html`<button
+                class="link-button"
+                type="button"
+                data-testid="clear-filters"
+                @click=${() => this._change({ q: '', patient: '', clinician: '', from: '', to: '' })}
+              >
+                ${t('archive.clear')}
+              </button>`
+            : nothing
+        }
       </div>
     `;
   }
 
   _dayChips() {
     const back = (/** @type {number} */ days) => localDay(new Date(Date.now() - days * DAY_MS));
-    return [['today', 0], ['week', 6], ['month', 29]].map(([name, days]) => html`
-      <button class="chip" type="button" data-testid=${`filter-${name}`} @click=${() => this._change({ from: back(Number(days)), to: back(0) })}>
-        <c-icon name="calendar"></c-icon>${t(`archive.${name}`)}
-      </button>
-    `);
+    return [
+      ['today', 0],
+      ['week', 6],
+      ['month', 29],
+    ].map(
+      ([name, days]) => html`
+        <button
+          class="chip"
+          type="button"
+          data-testid=${`filter-${name}`}
+          @click=${() => this._change({ from: back(Number(days)), to: back(0) })}
+        >
+          <c-icon name="calendar"></c-icon>${t(`archive.${name}`)}
+        </button>
+      `,
+    );
   }
 
   /** @param {Found} found */
   _results({ entries, next }) {
     if (entries.length === 0) {
       const isFiltered = FILTERS.some((name) => this._filters[name]);
-      return html`<section class="card"><c-empty icon="archive" .heading=${t(isFiltered ? 'archive.none_found' : 'archive.none')}
-        .text=${t(isFiltered ? 'archive.none_found_text' : 'archive.none_text')}></c-empty></section>`;
+      return html`<section class="card">
+        <c-empty
+          icon="archive"
+          .heading=${t(isFiltered ? 'archive.none_found' : 'archive.none')}
+          .text=${t(isFiltered ? 'archive.none_found_text' : 'archive.none_text')}
+        ></c-empty>
+      </section>`;
     }
     const rows = sorted(entries, this._sorting, KEYS, language());
     return html`
-      <p class="small quiet" role="status" data-testid="archive-count">${t(next ? 'archive.count_more' : 'archive.count', { count: entries.length })}</p>
+      <p class="small quiet" role="status" data-testid="archive-count">
+        ${t(next ? 'archive.count_more' : 'archive.count', { count: entries.length })}
+      </p>
       <div class="table-wrap" aria-busy=${this._found.isLoading}>
         <table class="table cards-on-phone archive-table" data-testid="archive-table">
-          <thead><tr>${COLUMNS.map((column) => this._header(column))}</tr></thead>
-          <tbody @keydown=${this._key}>${rows.map((entry) => this._row(entry))}</tbody>
+          <thead>
+            <tr>
+              ${COLUMNS.map((column) => this._header(column))}
+            </tr>
+          </thead>
+          <tbody @keydown=${this._key}>
+            ${rows.map((entry) => this._row(entry))}
+          </tbody>
         </table>
       </div>
-      ${next
-        ? html`<button class="button" type="button" aria-busy=${this._busy === 'more'} ?disabled=${this._busy !== ''} data-testid="archive-more" @click=${this._more}>${t('archive.more')}</button>`
-        : nothing}
+      ${
+        next
+          ? html`<button
+              class="button"
+              type="button"
+              aria-busy=${this._busy === 'more'}
+              ?disabled=${this._busy !== ''}
+              data-testid="archive-more"
+              @click=${this._more}
+            >
+              ${t('archive.more')}
+            </button>`
+          : nothing
+      }
     `;
   }
 
@@ -158,24 +258,49 @@ export class CArchive extends Page {
     const order = active === column ? (descending ? 'descending' : 'ascending') : 'none';
     const name = t(`archive.column.${column}`);
     return html`<th scope="col" aria-sort=${order}>
-      <button class="sort-button" type="button" title=${t('archive.sort_by', { column: name })} data-testid=${`sort-${column}`}
-        @click=${() => { this._sorting = pressed(this._sorting, column); }}>${name}<span class="sort-mark" aria-hidden="true">${{ ascending: '▲', descending: '▼', none: '' }[order]}</span></button>
+      <button
+        class="sort-button"
+        type="button"
+        title=${t('archive.sort_by', { column: name })}
+        data-testid=${`sort-${column}`}
+        @click=${() => {
+          this._sorting = pressed(this._sorting, column);
+        }}
+      >
+        ${name}<span class="sort-mark" aria-hidden="true">${{ ascending: '▲', descending: '▼', none: '' }[order]}</span>
+      </button>
     </th>`;
   }
 
   /** @param {ArchiveEntry} entry */
   _row(entry) {
     const at = entry.started_at ?? entry.scheduled_at;
-    const cell = (/** @type {string} */ column, /** @type {unknown} */ content) => html`<td data-column=${column} data-label=${t(`archive.column.${column}`)}>${content}</td>`;
+    const cell = (/** @type {string} */ column, /** @type {unknown} */ content) =>
+      html`<td data-column=${column} data-label=${t(`archive.column.${column}`)}>${content}</td>`;
     return html`
-      <tr data-testid="archive-row" data-consultation=${entry.id} @click=${(/** @type {MouseEvent} */ event) => this._press(event, entry.id)}>
-        ${cell('date', html`<a class="row-link" href=${`/archive/${entry.id}`} aria-label=${t('archive.open', { name: entry.patient.name, date: formatDateTime(at) })}>
-          <time datetime=${at}>${formatDate(at)}</time></a> <span class="quiet small nowrap">${formatTime(at)}</span>`)}
-        ${cell('patient', html`<span>${entry.patient.name}</span>${this._only(entry.patient.name, { patient: entry.patient.id })}
-          <span class="quiet small block">${formatDate(entry.patient.birth_date)}</span>`)}
+      <tr
+        data-testid="archive-row"
+        data-consultation=${entry.id}
+        @click=${(/** @type {MouseEvent} */ event) => this._press(event, entry.id)}
+      >
+        ${cell(
+          'date',
+          html`<a
+              class="row-link"
+              href=${`/archive/${entry.id}`}
+              aria-label=${t('archive.open', { name: entry.patient.name, date: formatDateTime(at) })}
+            >
+              <time datetime=${at}>${formatDate(at)}</time></a
+            >
+            <span class="quiet small nowrap">${formatTime(at)}</span>`,
+        )}
+        ${cell(
+          'patient',
+          html`<span>${entry.patient.name}</span>${this._only(entry.patient.name, { patient: entry.patient.id })}
+            <span class="quiet small block">${formatDate(entry.patient.birth_date)}</span>`,
+        )}
         ${cell('doctor', html`<span>${entry.clinician.name}</span>${this._only(entry.clinician.name, { clinician: entry.clinician.id })}`)}
-        ${cell('department', departmentName(entry.department, language()))}
-        ${cell('reason', entry.reason)}
+        ${cell('department', departmentName(entry.department, language()))} ${cell('reason', entry.reason)}
         ${cell('note', html`<c-badge kind=${NOTE_KINDS[entry.note_state ?? 'none']} text=${t(`note_state.${entry.note_state ?? 'none'}`)}></c-badge>`)}
         ${cell('recording', this._recording(entry))}
       </tr>
@@ -184,9 +309,19 @@ export class CArchive extends Page {
 
   /** @param {string} name @param {Partial<Filters>} filter */
   _only(name, filter) {
-    if (Object.entries(filter).every(([key, value]) => this._filters[/** @type {keyof Filters} */ (key)] === value)) return nothing;
+    if (Object.entries(filter).every(([key, value]) => this._filters[/** @type {keyof Filters} */ (key)] === value))
+      return nothing;
     const label = t('archive.only', { name });
-    return html`<button class="cell-filter" type="button" aria-label=${label} title=${label} data-testid=${`only-${Object.keys(filter)[0]}`} @click=${() => this._change(filter)}><c-icon name="filter"></c-icon></button>`;
+    return html`<button
+      class="cell-filter"
+      type="button"
+      aria-label=${label}
+      title=${label}
+      data-testid=${`only-${Object.keys(filter)[0]}`}
+      @click=${() => this._change(filter)}
+    >
+      <c-icon name="filter"></c-icon>
+    </button>`;
   }
 
   /** The whole row opens the visit for a mouse or a finger; the link in it does for everybody. @param {MouseEvent} event @param {string} id */
@@ -198,8 +333,14 @@ export class CArchive extends Page {
   /** @param {ArchiveEntry} entry */
   _recording({ recording }) {
     if (!recording) return html`<span class="quiet small">${t('archive.no_recording')}</span>`;
-    if (recording.state === 'ready') return html`<span class="row"><c-icon name="play"></c-icon><span class="figures">${formatDuration(recording.duration_ms)}</span></span>`;
-    const text = recording.state === 'composing' ? t('archive.composing', { progress: recording.progress }) : t(`recording_state.${recording.state}`);
+    if (recording.state === 'ready')
+      return html`<span class="row"
+        ><c-icon name="play"></c-icon><span class="figures">${formatDuration(recording.duration_ms)}</span></span
+      >`;
+    const text =
+      recording.state === 'composing'
+        ? t('archive.composing', { progress: recording.progress })
+        : t(`recording_state.${recording.state}`);
     return html`<c-badge kind=${RECORDING_KINDS[recording.state]} text=${text}></c-badge>`;
   }
 
@@ -219,13 +360,19 @@ export class CArchive extends Page {
   _submit(event) {
     event.preventDefault();
     const form = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
-    this._change({ q: String(form.get('q') ?? '').trim(), from: String(form.get('from') ?? ''), to: String(form.get('to') ?? '') });
+    this._change({
+      q: String(form.get('q') ?? '').trim(),
+      from: String(form.get('from') ?? ''),
+      to: String(form.get('to') ?? ''),
+    });
   }
 
   /** @param {Partial<Filters>} changes */
   _change(changes) {
     this._filters = { ...this._filters, ...changes };
-    const address = new URLSearchParams(FILTERS.filter((name) => this._filters[name]).map((name) => [name, this._filters[name]]));
+    const address = new URLSearchParams(
+      FILTERS.filter((name) => this._filters[name]).map((name) => [name, this._filters[name]]),
+    );
     history.replaceState(null, '', `/archive${address.size > 0 ? `?${address}` : ''}`);
     this._found.load();
   }
@@ -248,13 +395,32 @@ export class CArchive extends Page {
         entries = [...entries, ...more.entries];
         next = more.next;
       }
-      const header = ['date', 'patient', 'doctor', 'department', 'reason', 'status', 'note', 'recording', 'duration'].map((name) => t(`archive.column.${name}`));
+      const header = [
+        'date',
+        'patient',
+        'doctor',
+        'department',
+        'reason',
+        'status',
+        'note',
+        'recording',
+        'duration',
+      ].map((name) => t(`archive.column.${name}`));
       const rows = sorted(entries, this._sorting, KEYS, language()).map((entry) => [
-        formatDateTime(entry.started_at ?? entry.scheduled_at), entry.patient.name, entry.clinician.name, departmentName(entry.department, language()), entry.reason,
-        t(`status.${entry.status}`), t(`note_state.${entry.note_state ?? 'none'}`),
-        entry.recording ? t(`recording_state.${entry.recording.state}`) : t('archive.no_recording'), entry.recording ? formatDuration(entry.recording.duration_ms) : '',
+        formatDateTime(entry.started_at ?? entry.scheduled_at),
+        entry.patient.name,
+        entry.clinician.name,
+        departmentName(entry.department, language()),
+        entry.reason,
+        t(`status.${entry.status}`),
+        t(`note_state.${entry.note_state ?? 'none'}`),
+        entry.recording ? t(`recording_state.${entry.recording.state}`) : t('archive.no_recording'),
+        entry.recording ? formatDuration(entry.recording.duration_ms) : '',
       ]);
-      download(new Blob([csv(header, rows)], { type: 'text/csv;charset=utf-8' }), `archive-${localDay(new Date())}.csv`);
+      download(
+        new Blob([csv(header, rows)], { type: 'text/csv;charset=utf-8' }),
+        `archive-${localDay(new Date())}.csv`,
+      );
       toast(t('archive.exported', { count: rows.length }), { kind: 'good' });
     });
   }
@@ -277,7 +443,9 @@ async function search({ from, to, ...rest }, cursor = null) {
   const begin = from ? new Date(`${from}T00:00`) : null;
   const end = to ? new Date(`${to}T00:00`) : null;
   end?.setDate(end.getDate() + 1);
-  const { entries, next = null } = await api.get('/archive', { query: { ...rest, from: begin?.toISOString(), to: end?.toISOString(), cursor } });
+  const { entries, next = null } = await api.get('/archive', {
+    query: { ...rest, from: begin?.toISOString(), to: end?.toISOString(), cursor },
+  });
   return { entries, next };
 }
 

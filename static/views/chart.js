@@ -38,8 +38,7 @@ export class CChart extends CElement {
           <span class="chart-latest">${this._latest(chart)}</span>
         </figcaption>
         ${chart.series.some((series) => series.points.length > 1) ? this._drawing(chart) : nothing}
-        ${this._range(chart)}
-        ${this._table(chart)}
+        ${this._range(chart)} ${this._table(chart)}
       </figure>
     `;
   }
@@ -55,7 +54,8 @@ export class CChart extends CElement {
     const states = chart.series.map((series) => position(last(series).value, series));
     const off = states.find((state) => state === 'high') ?? states.find((state) => state === 'low');
     return html`<span class="quiet small">${formatDate(chart.latest)}</span>
-      <span class="figures strong">${values}</span> <span class="small">${unitText(chart.unit)}</span>
+      <span class="figures strong">${values}</span>
+      <span class="small">${unitText(chart.unit)}</span>
       ${off ? html`<span class="chart-flag" data-state=${off}>${off === 'high' ? '↑' : '↓'} ${t(`chart.${off}`)}</span>` : nothing}`;
   }
 
@@ -64,24 +64,35 @@ export class CChart extends CElement {
     const { lines, rows, from, to, left, right } = draw(chart, FRAME);
     const first = chart.series[0];
     const summary = t('chart.summary', {
-      name: this._name(chart), count: first.points.length, unit: unitText(chart.unit), date: formatDate(chart.latest),
+      name: this._name(chart),
+      count: first.points.length,
+      unit: unitText(chart.unit),
+      date: formatDate(chart.latest),
       value: chart.series.map((series) => formatNumber(last(series).value)).join('/'),
     });
     return html`
       <svg class="chart-drawing" viewBox="0 0 ${FRAME.width} ${FRAME.height}" role="img" aria-label=${summary}>
-        ${lines.map((line) => (line.band
-          ? svg`<rect class="chart-band" x=${left} width=${right - left} y=${line.band.y} height=${line.band.height}></rect>`
-          : nothing))}
-        ${rows.map((row) => svg`
+        ${lines.map((line) =>
+          line.band
+            ? svg`<rect class="chart-band" x=${left} width=${right - left} y=${line.band.y} height=${line.band.height}></rect>`
+            : nothing,
+        )}
+        ${rows.map(
+          (row) => svg`
           <line class="chart-row" x1=${left} x2=${right} y1=${row.y} y2=${row.y}></line>
           <text class="chart-label" x=${left - 6} y=${row.y + 4} text-anchor="end">${formatNumber(row.value)}</text>
-        `)}
-        ${lines.map((line, index) => svg`
+        `,
+        )}
+        ${lines.map(
+          (line, index) => svg`
           <path class="chart-line" data-line=${index} d=${line.path}></path>
-          ${line.dots.map((dot) => svg`
+          ${line.dots.map(
+            (dot) => svg`
             <circle class="chart-dot" data-state=${dot.state} data-line=${index} cx=${dot.x} cy=${dot.y} r="4"><title>${formatNumber(dot.value)} · ${formatDateTime(dot.at)}</title></circle>
-          `)}
-        `)}
+          `,
+          )}
+        `,
+        )}
         <text class="chart-label" x=${left} y=${FRAME.height - 6}>${formatDate(from)}</text>
         ${to > from ? svg`<text class="chart-label" x=${right} y=${FRAME.height - 6} text-anchor="end">${formatDate(to)}</text>` : nothing}
       </svg>
@@ -96,18 +107,30 @@ export class CChart extends CElement {
 
   /** @param {Chart} chart */
   _table(chart) {
-    const instants = [...new Set(chart.series.flatMap((series) => series.points.map((point) => point.at)))].sort((a, b) => b - a);
+    const instants = [...new Set(chart.series.flatMap((series) => series.points.map((point) => point.at)))].sort(
+      (a, b) => b - a,
+    );
     return html`
       <details class="chart-table">
         <summary>${t('chart.as_table')}</summary>
         <table class="table">
-          <caption class="visually-hidden">${this._name(chart)}</caption>
-          <thead><tr><th scope="col">${t('chart.date')}</th>${chart.series.map((series) => html`<th scope="col">${measurementName(series)}</th>`)}</tr></thead>
+          <caption class="visually-hidden">
+            ${this._name(chart)}
+          </caption>
+          <thead>
+            <tr>
+              <th scope="col">${t('chart.date')}</th>
+              ${chart.series.map((series) => html`<th scope="col">${measurementName(series)}</th>`)}
+            </tr>
+          </thead>
           <tbody>
-            ${instants.map((at) => html`<tr>
-              <th scope="row">${formatDateTime(at)}</th>
-              ${chart.series.map((series) => html`<td>${this._cell(series, at)}</td>`)}
-            </tr>`)}
+            ${instants.map(
+              (at) =>
+                html`<tr>
+                  <th scope="row">${formatDateTime(at)}</th>
+                  ${chart.series.map((series) => html`<td>${this._cell(series, at)}</td>`)}
+                </tr>`,
+            )}
           </tbody>
         </table>
       </details>
@@ -119,7 +142,10 @@ export class CChart extends CElement {
     const point = series.points.find((each) => each.at === at);
     if (!point) return '';
     const state = position(point.value, series);
-    const flag = state === 'high' || state === 'low' ? html` <span class="chart-flag" data-state=${state}>${t(`chart.${state}`)}</span>` : nothing;
+    const flag =
+      state === 'high' || state === 'low'
+        ? html` <span class="chart-flag" data-state=${state}>${t(`chart.${state}`)}</span>`
+        : nothing;
     return html`<span class="figures">${formatNumber(point.value)}</span> ${unitText(series.unit)}${flag}`;
   }
 }

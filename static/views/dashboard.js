@@ -20,12 +20,24 @@ import { announce, toast } from './toast.js';
 /** @typedef {import('../state/clinic.js').ConsultationSummary} ConsultationSummary */
 /** @typedef {import('../state/lobby.js').WaitingPerson} WaitingPerson */
 
-const STATUS_KINDS = { planned: 'plain', arrived: 'accent', 'in-progress': 'info', onhold: 'warning', finished: 'plain', cancelled: 'plain' };
+const STATUS_KINDS = {
+  planned: 'plain',
+  arrived: 'accent',
+  'in-progress': 'info',
+  onhold: 'warning',
+  finished: 'plain',
+  cancelled: 'plain',
+};
 const MINUTE_MS = 60_000;
 
 /** The doctor's day: who waits now, what is planned, which notes are not signed. `j` `k` move, Enter opens. */
 export class CDashboard extends Page {
-  static properties = { ...Page.properties, _planning: { state: true }, _link: { state: true }, _sound: { state: true } };
+  static properties = {
+    ...Page.properties,
+    _planning: { state: true },
+    _link: { state: true },
+    _sound: { state: true },
+  };
 
   constructor() {
     super();
@@ -59,7 +71,9 @@ export class CDashboard extends Page {
   _lobbyChanged(lobby) {
     if (lobby.arrivals.length > 0) {
       chime();
-      announce(lobby.arrivals.map(({ person }) => t('dashboard.arrived', { name: person.name })).join(' '), { urgent: true });
+      announce(lobby.arrivals.map(({ person }) => t('dashboard.arrived', { name: person.name })).join(' '), {
+        urgent: true,
+      });
     }
     const isStale = Object.values(lobby.entries).some((entry) => {
       const known = this._visits.value?.find((visit) => visit.id === entry.consultation);
@@ -73,22 +87,43 @@ export class CDashboard extends Page {
     return html`
       <div class="page dashboard">
         <header class="page-head">
-          <div><h1 tabindex="-1">${t('dashboard.title')}</h1><p class="quiet">${formatDay(Date.now())}</p></div>
+          <div>
+            <h1 tabindex="-1">${t('dashboard.title')}</h1>
+            <p class="quiet">${formatDay(Date.now())}</p>
+          </div>
           <div class="cluster">
-            <button class="button quiet" type="button" aria-pressed=${this._sound} data-testid="sound" @click=${this._toggleSound}>
-              <c-icon name=${this._sound ? 'speaker' : 'speaker-off'}></c-icon>${t(this._sound ? 'dashboard.sound_on' : 'dashboard.sound_off')}
+            <button
+              class="button quiet"
+              type="button"
+              aria-pressed=${this._sound}
+              data-testid="sound"
+              @click=${this._toggleSound}
+            >
+              <c-icon name=${this._sound ? 'speaker' : 'speaker-off'}></c-icon
+              >${t(this._sound ? 'dashboard.sound_on' : 'dashboard.sound_off')}
             </button>
             <button class="button" type="button" data-testid="new-consultation" @click=${this._openPlan}>
               <c-icon name="plus"></c-icon>${t('dashboard.new')}
             </button>
           </div>
         </header>
-        ${this._waiting()}
-        ${this._visits.render((visits) => this._lists(visits), { lines: 8 })}
+        ${this._waiting()} ${this._visits.render((visits) => this._lists(visits), { lines: 8 })}
         <p class="small quiet dashboard-keys">${keysLine()}</p>
       </div>
-      <c-plan-dialog .open=${this._planning} @close=${() => { this._planning = false; }} @planned=${this._planned}></c-plan-dialog>
-      <c-link-dialog .name=${this._link?.name ?? ''} .link=${this._link?.link ?? null} @close=${() => { this._link = null; }}></c-link-dialog>
+      <c-plan-dialog
+        .open=${this._planning}
+        @close=${() => {
+          this._planning = false;
+        }}
+        @planned=${this._planned}
+      ></c-plan-dialog>
+      <c-link-dialog
+        .name=${this._link?.name ?? ''}
+        .link=${this._link?.link ?? null}
+        @close=${() => {
+          this._link = null;
+        }}
+      ></c-link-dialog>
     `;
   }
 
@@ -99,16 +134,33 @@ export class CDashboard extends Page {
     return html`
       <section class="card waiting-room" aria-labelledby="waiting-title" data-testid="waiting-room">
         <div class="row between wrap">
-          <h2 id="waiting-title">${t('dashboard.waiting_title')} ${count > 0 ? html`<span class="count" aria-hidden="true">${count}</span>` : nothing}</h2>
+          <h2 id="waiting-title">
+            ${t('dashboard.waiting_title')}
+            ${count > 0 ? html`<span class="count" aria-hidden="true">${count}</span>` : nothing}
+          </h2>
           <p class="live-state small" data-live=${lobby.live} role="status">
             ${lobby.known ? t(lobby.live ? 'dashboard.live' : 'dashboard.not_live') : nothing}
           </p>
         </div>
-        ${lobby.known
-          ? people.length > 0
-            ? html`<ul class="list waiting-list">${repeat(people, ({ consultation, person }) => `${consultation} ${person.participant}`, (each) => this._person(each))}</ul>`
-            : html`<div class="nobody"><c-icon class="big" name="clock"></c-icon><div><p class="strong">${t('dashboard.nobody')}</p><p class="quiet">${t('dashboard.nobody_text')}</p></div></div>`
-          : html`<c-skeleton lines="2"></c-skeleton>`}
+        ${
+          lobby.known
+            ? people.length > 0
+              ? html`<ul class="list waiting-list">
+                  ${repeat(
+                    people,
+                    ({ consultation, person }) => `${consultation} ${person.participant}`,
+                    (each) => this._person(each),
+                  )}
+                </ul>`
+              : html`<div class="nobody">
+                  <c-icon class="big" name="clock"></c-icon>
+                  <div>
+                    <p class="strong">${t('dashboard.nobody')}</p>
+                    <p class="quiet">${t('dashboard.nobody_text')}</p>
+                  </div>
+                </div>`
+            : html`<c-skeleton lines="2"></c-skeleton>`
+        }
       </section>
     `;
   }
@@ -121,16 +173,29 @@ export class CDashboard extends Page {
       <li class="waiting-person" data-connected=${person.connected} data-testid="waiting-person">
         <div class="grow stack tight">
           <p class="waiting-name">
-            <a class="strong row-link" data-row href=${`/visit/${consultation}`} aria-label=${t('dashboard.open_for', { name: person.name })}>${person.name}</a>
+            <a
+              class="strong row-link"
+              data-row
+              href=${`/visit/${consultation}`}
+              aria-label=${t('dashboard.open_for', { name: person.name })}
+              >${person.name}</a
+            >
             ${isGuest ? html`<c-badge text=${t(`core.role_${person.role}`)}></c-badge>` : nothing}
             <span class="quiet small">${waitingText(person)}</span>
           </p>
-          ${visit
-            ? html`<p class="small quiet">${isGuest ? visit.patient.name : patientFacts(visit.patient)}</p><p>${visit.reason}</p>`
-            : nothing}
+          ${
+            visit
+              ? html`<p class="small quiet">${isGuest ? visit.patient.name : patientFacts(visit.patient)}</p>
+                  <p>${visit.reason}</p>`
+              : nothing
+          }
           <c-readiness .person=${person}></c-readiness>
         </div>
-        <a class=${person.connected ? 'button primary' : 'button'} href=${`/visit/${consultation}?admit=${encodeURIComponent(person.participant)}`} data-testid="open-and-admit">
+        <a
+          class=${person.connected ? 'button primary' : 'button'}
+          href=${`/visit/${consultation}?admit=${encodeURIComponent(person.participant)}`}
+          data-testid="open-and-admit"
+        >
           <c-icon name="camera"></c-icon>${t('dashboard.admit')}
         </a>
       </li>
@@ -141,18 +206,40 @@ export class CDashboard extends Page {
   _lists(visits) {
     const now = Date.now();
     const today = visits.filter((visit) => isSameDay(visit.scheduled_at, now) || isUnderWay(visit)).sort(byTime);
-    const upcoming = visits.filter((visit) => !isOver(visit) && !isSameDay(visit.scheduled_at, now) && Date.parse(visit.scheduled_at) > now).sort(byTime);
+    const upcoming = visits
+      .filter((visit) => !isOver(visit) && !isSameDay(visit.scheduled_at, now) && Date.parse(visit.scheduled_at) > now)
+      .sort(byTime);
     return html`
       <div class="dashboard-lists">
         <section class="card" aria-labelledby="today-title" data-testid="today">
           <h2 id="today-title">${t('dashboard.schedule')}</h2>
-          ${today.length > 0
-            ? html`<ul class="list">${repeat(today, (visit) => visit.id, (visit) => this._visit(visit))}</ul>`
-            : html`<c-empty icon="calendar" .heading=${t('dashboard.schedule_none')} .text=${t('dashboard.schedule_none_text')}></c-empty>`}
-          ${upcoming.length > 0
-            ? html`<h3 class="section-gap">${t('dashboard.upcoming')}</h3>
-                <ul class="list">${repeat(upcoming, (visit) => visit.id, (visit) => this._visit(visit, true))}</ul>`
-            : nothing}
+          ${
+            today.length > 0
+              ? html`<ul class="list">
+                  ${repeat(
+                    today,
+                    (visit) => visit.id,
+                    (visit) => this._visit(visit),
+                  )}
+                </ul>`
+              : html`<c-empty
+                  icon="calendar"
+                  .heading=${t('dashboard.schedule_none')}
+                  .text=${t('dashboard.schedule_none_text')}
+                ></c-empty>`
+          }
+          ${
+            upcoming.length > 0
+              ? html`<h3 class="section-gap">${t('dashboard.upcoming')}</h3>
+                  <ul class="list">
+                    ${repeat(
+                      upcoming,
+                      (visit) => visit.id,
+                      (visit) => this._visit(visit, true),
+                    )}
+                  </ul>`
+              : nothing
+          }
         </section>
         <section class="card" aria-labelledby="notes-title" data-testid="unfinished-notes">
           <h2 id="notes-title">${t('dashboard.notes')}</h2>
@@ -165,15 +252,25 @@ export class CDashboard extends Page {
   /** @param {ConsultationSummary} visit @param {boolean} [withDate] */
   _visit(visit, withDate = false) {
     const entry = lobbyWatch.lobby.entries[visit.id];
-    const status = isOver(visit) ? visit.status : /** @type {ConsultationSummary['status']} */ (entry?.status ?? visit.status);
+    const status = isOver(visit)
+      ? visit.status
+      : /** @type {ConsultationSummary['status']} */ (entry?.status ?? visit.status);
     const time = formatTime(visit.scheduled_at);
     return html`
       <li class="visit-row" data-status=${status} data-testid="visit-row" data-consultation=${visit.id}>
-        <p class="visit-time"><time datetime=${visit.scheduled_at}>${withDate ? html`<span class="block small quiet">${formatDate(visit.scheduled_at)}</span>` : nothing}${time}</time>
-          <span class="quiet small block">${t('duration.minutes', { minutes: visit.planned_minutes })}</span></p>
+        <p class="visit-time">
+          <time datetime=${visit.scheduled_at}
+            >${withDate ? html`<span class="block small quiet">${formatDate(visit.scheduled_at)}</span>` : nothing}${time}</time
+          >
+          <span class="quiet small block">${t('duration.minutes', { minutes: visit.planned_minutes })}</span>
+        </p>
         <div class="grow">
-          <p><a class="strong row-link" data-row href=${`/visit/${visit.id}`} data-testid="open-visit">${visit.patient.name}</a>
-            <span class="small quiet">${patientFacts(visit.patient)}</span></p>
+          <p>
+            <a class="strong row-link" data-row href=${`/visit/${visit.id}`} data-testid="open-visit"
+              >${visit.patient.name}</a
+            >
+            <span class="small quiet">${patientFacts(visit.patient)}</span>
+          </p>
           <p>${visit.reason}</p>
           ${entry?.in_call.length ? html`<p class="small quiet">${t('dashboard.in_call', { names: formatList(entry.in_call) })}</p>` : nothing}
         </div>
@@ -192,27 +289,60 @@ export class CDashboard extends Page {
     const cancel = t('dashboard.cancel_for', { name: visit.patient.name });
     return html`
       <span class="row">
-        <button class="button quiet small" type="button" aria-label=${link} title=${link} data-testid="make-link" @click=${() => this._makeLink(visit)}>
-          <c-icon name="link"></c-icon>${t('dashboard.link')}</button>
-        ${isUnderWay(visit)
-          ? nothing
-          : html`<button class="button quiet small" type="button" aria-label=${cancel} title=${cancel} data-testid="cancel-visit" @click=${() => this._cancel(visit)}>
-              ${t('core.cancel')}</button>`}
+        <button
+          class="button quiet small"
+          type="button"
+          aria-label=${link}
+          title=${link}
+          data-testid="make-link"
+          @click=${() => this._makeLink(visit)}
+        >
+          <c-icon name="link"></c-icon>${t('dashboard.link')}
+        </button>
+        ${
+          isUnderWay(visit)
+            ? nothing
+            : html`<button
+                class="button quiet small"
+                type="button"
+                aria-label=${cancel}
+                title=${cancel}
+                data-testid="cancel-visit"
+                @click=${() => this._cancel(visit)}
+              >
+                ${t('core.cancel')}
+              </button>`
+        }
       </span>
     `;
   }
 
   /** @param {ConsultationSummary[]} visits */
   _notes(visits) {
-    if (visits.length === 0) return html`<p class="quiet row"><c-icon name="check"></c-icon>${t('dashboard.notes_none')}</p>`;
-    return html`<ul class="list">${visits.map((visit) => html`
-      <li class="note-row">
-        <span class="grow"><span class="strong block">${visit.patient.name}</span>
-          <span class="small quiet">${formatDate(visit.scheduled_at)} · ${t(`note_state.${visit.note_state ?? 'none'}`)}</span></span>
-        <a class="button quiet" data-row href=${`/visit/${visit.id}`} data-testid="finish-note"
-          aria-label=${t('dashboard.finish_note_for', { name: visit.patient.name, date: formatDate(visit.scheduled_at) })}>${t('dashboard.finish_note')}</a>
-      </li>
-    `)}</ul>`;
+    if (visits.length === 0)
+      return html`<p class="quiet row"><c-icon name="check"></c-icon>${t('dashboard.notes_none')}</p>`;
+    return html`<ul class="list">
+      ${visits.map(
+        (visit) => html`
+          <li class="note-row">
+            <span class="grow"
+              ><span class="strong block">${visit.patient.name}</span>
+              <span class="small quiet"
+                >${formatDate(visit.scheduled_at)} · ${t(`note_state.${visit.note_state ?? 'none'}`)}</span
+              ></span
+            >
+            <a
+              class="button quiet"
+              data-row
+              href=${`/visit/${visit.id}`}
+              data-testid="finish-note"
+              aria-label=${t('dashboard.finish_note_for', { name: visit.patient.name, date: formatDate(visit.scheduled_at) })}
+              >${t('dashboard.finish_note')}</a
+            >
+          </li>
+        `,
+      )}
+    </ul>`;
   }
 
   _toggleSound() {
@@ -249,8 +379,11 @@ export class CDashboard extends Page {
   async _cancel(visit) {
     const time = `${formatDate(visit.scheduled_at)} ${formatTime(visit.scheduled_at)}`;
     const agreed = await confirmDialog({
-      title: t('dashboard.cancel_title'), text: t('dashboard.cancel_text', { name: visit.patient.name, time }),
-      action: t('dashboard.cancel_action'), cancel: t('core.back'), danger: true,
+      title: t('dashboard.cancel_title'),
+      text: t('dashboard.cancel_text', { name: visit.patient.name, time }),
+      action: t('dashboard.cancel_action'),
+      cancel: t('core.back'),
+      danger: true,
     });
     if (!agreed) return;
     try {
@@ -266,10 +399,12 @@ export class CDashboard extends Page {
   _key(event) {
     const step = event.key === 'j' ? 1 : event.key === 'k' ? -1 : 0;
     const at = event.target instanceof Element ? event.target : null;
-    if (!step || event.metaKey || event.ctrlKey || event.altKey || at?.closest('input, textarea, select, dialog')) return;
+    if (!step || event.metaKey || event.ctrlKey || event.altKey || at?.closest('input, textarea, select, dialog'))
+      return;
     const rows = /** @type {HTMLElement[]} */ ([...this.querySelectorAll('[data-row]')]);
     const current = rows.findIndex((row) => row === document.activeElement);
-    const next = current < 0 ? (step > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, current + step));
+    const next =
+      current < 0 ? (step > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, current + step));
     rows[next]?.focus();
     rows[next]?.scrollIntoView({ block: 'nearest' });
   }
@@ -290,17 +425,21 @@ function waitingText(person) {
 /** The sentence on keys, with its keys drawn as keys. */
 function keysLine() {
   const keys = { j: 'J', k: 'K', enter: 'Enter' };
-  return t('dashboard.keys').split(/(\{\w+\})/).map((part) => {
-    const key = /** @type {keyof typeof keys} */ (part.slice(1, -1));
-    return part.startsWith('{') ? html`<kbd>${keys[key]}</kbd>` : part;
-  });
+  return t('dashboard.keys')
+    .split(/(\{\w+\})/)
+    .map((part) => {
+      const key = /** @type {keyof typeof keys} */ (part.slice(1, -1));
+      return part.startsWith('{') ? html`<kbd>${keys[key]}</kbd>` : part;
+    });
 }
 
 /** Today's, upcoming and latest visits, each once. @returns {Promise<ConsultationSummary[]>} */
 async function readVisits() {
   const query = { day: localDay(new Date()), zone: Intl.DateTimeFormat().resolvedOptions().timeZone };
   const [today, around] = await Promise.all([api.get('/consultations', { query }), api.get('/consultations')]);
-  const byId = new Map([...around.consultations, ...today.consultations].map((/** @type {ConsultationSummary} */ each) => [each.id, each]));
+  const byId = new Map(
+    [...around.consultations, ...today.consultations].map((/** @type {ConsultationSummary} */ each) => [each.id, each]),
+  );
   return [...byId.values()];
 }
 

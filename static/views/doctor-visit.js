@@ -42,8 +42,13 @@ const ROOMY = matchMedia('(min-width: 900px)'); // stage and panel side by side
  */
 export class CDoctorVisit extends Page {
   static properties = {
-    ...Page.properties, _tab: { state: true }, _panel: { state: true }, _settings: { state: true }, _inviting: { state: true },
-    _link: { state: true }, _consenting: { state: true },
+    ...Page.properties,
+    _tab: { state: true },
+    _panel: { state: true },
+    _settings: { state: true },
+    _inviting: { state: true },
+    _link: { state: true },
+    _consenting: { state: true },
   };
 
   constructor() {
@@ -115,20 +120,42 @@ export class CDoctorVisit extends Page {
   _page(visit) {
     const isFinished = isOver(visit) || this._call?.phase === 'finished';
     return html`
-      <div class="doctor-visit" ?data-panel=${this._isPanelOpen || isFinished} ?data-over=${isFinished} data-testid="doctor-visit" @resize-panel=${this._resize}>
+      <div
+        class="doctor-visit"
+        ?data-panel=${this._isPanelOpen || isFinished}
+        ?data-over=${isFinished}
+        data-testid="doctor-visit"
+        @resize-panel=${this._resize}
+      >
         <header class="doctor-bar">
-          <a class="icon-button" href="/dashboard" aria-label=${t('visit.to_dashboard')} title=${t('visit.to_dashboard')} data-testid="to-dashboard"><c-icon name="arrow-left"></c-icon></a>
-          <div class="grow doctor-patient"><h1 tabindex="-1" class="clip">${visit.patient.name}</h1>
-            <p class="small clip">${[patientFacts(visit.patient), visit.reason].filter(Boolean).join(' · ')}</p></div>
+          <a
+            class="icon-button"
+            href="/dashboard"
+            aria-label=${t('visit.to_dashboard')}
+            title=${t('visit.to_dashboard')}
+            data-testid="to-dashboard"
+            ><c-icon name="arrow-left"></c-icon
+          ></a>
+          <div class="grow doctor-patient">
+            <h1 tabindex="-1" class="clip">${visit.patient.name}</h1>
+            <p class="small clip">${[patientFacts(visit.patient), visit.reason].filter(Boolean).join(' · ')}</p>
+          </div>
           ${this._elsewhere(visit.id)}
         </header>
         <div class="doctor-stage">${isFinished ? this._over(visit) : this._stage(visit)}</div>
-        ${this._isPanelOpen || isFinished
-          ? html`<c-panel-resizer .label=${t('visit.resize')}></c-panel-resizer>
-              <aside class="doctor-panel" aria-label=${t('visit.panel')}>
-                <c-tab-panels .tabs=${this._tabs(visit, isFinished)} .selected=${this._tab} .label=${t('visit.panel')} @tab-chosen=${this._select}></c-tab-panels>
-              </aside>`
-          : nothing}
+        ${
+          this._isPanelOpen || isFinished
+            ? html`<c-panel-resizer .label=${t('visit.resize')}></c-panel-resizer>
+                <aside class="doctor-panel" aria-label=${t('visit.panel')}>
+                  <c-tab-panels
+                    .tabs=${this._tabs(visit, isFinished)}
+                    .selected=${this._tab}
+                    .label=${t('visit.panel')}
+                    @tab-chosen=${this._select}
+                  ></c-tab-panels>
+                </aside>`
+            : nothing
+        }
       </div>
       ${this._dialogs(visit)}
     `;
@@ -140,8 +167,12 @@ export class CDoctorVisit extends Page {
     if (waiting.length === 0) return nothing;
     const { name } = waiting[0].person;
     return html`
-      <p class="doctor-elsewhere small" role="status" data-testid="other-waiting"><c-icon name="bell"></c-icon>
-        <span>${waiting.length === 1 ? t('visit.other_waiting', { name }) : t('visit.other_waiting_many', { name, count: waiting.length - 1 })}</span></p>
+      <p class="doctor-elsewhere small" role="status" data-testid="other-waiting">
+        <c-icon name="bell"></c-icon>
+        <span
+          >${waiting.length === 1 ? t('visit.other_waiting', { name }) : t('visit.other_waiting_many', { name, count: waiting.length - 1 })}</span
+        >
+      </p>
     `;
   }
 
@@ -163,7 +194,15 @@ export class CDoctorVisit extends Page {
         return html`
           ${this._waitingStrip(call, visit)}
           <c-call-stage .call=${call}></c-call-stage>
-          <c-control-bar .call=${call} .chat=${false} .extra=${this._controls(call)} @open-settings=${() => { this._settings = true; }} @leave=${this._leave}></c-control-bar>
+          <c-control-bar
+            .call=${call}
+            .chat=${false}
+            .extra=${this._controls(call)}
+            @open-settings=${() => {
+              this._settings = true;
+            }}
+            @leave=${this._leave}
+          ></c-control-bar>
         `;
     }
   }
@@ -172,15 +211,35 @@ export class CDoctorVisit extends Page {
   _waitingStrip(call, visit) {
     if (call.waiting.length === 0) {
       const hasCome = call.room.participants.some((person) => person.role === 'patient');
-      return hasCome ? nothing : html`<p class="doctor-strip quiet" role="status"><c-icon name="clock"></c-icon>${t('visit.not_here_yet', { name: visit.patient.name })}</p>`;
+      return hasCome
+        ? nothing
+        : html`<p class="doctor-strip quiet" role="status">
+            <c-icon name="clock"></c-icon>${t('visit.not_here_yet', { name: visit.patient.name })}
+          </p>`;
     }
     return html`
       <ul class="doctor-waiting" aria-label=${t('visit.waiting_here')} data-testid="visit-waiting">
-        ${call.waiting.map((person) => html`
-          <li class="doctor-strip">
-            <div class="grow"><p><span class="strong">${person.name}</span> <span class="small quiet">${t(`core.role_${person.role}`)}</span></p><c-readiness .person=${asWaiting(person)}></c-readiness></div>
-            <button class="button primary" type="button" data-testid="admit" aria-label=${t('visit.admit_named', { name: person.name })} @click=${() => this._admit(person)}>${t('visit.admit')}</button>
-          </li>`)}
+        ${call.waiting.map(
+          (person) =>
+            html` <li class="doctor-strip">
+              <div class="grow">
+                <p>
+                  <span class="strong">${person.name}</span>
+                  <span class="small quiet">${t(`core.role_${person.role}`)}</span>
+                </p>
+                <c-readiness .person=${asWaiting(person)}></c-readiness>
+              </div>
+              <button
+                class="button primary"
+                type="button"
+                data-testid="admit"
+                aria-label=${t('visit.admit_named', { name: person.name })}
+                @click=${() => this._admit(person)}
+              >
+                ${t('visit.admit')}
+              </button>
+            </li>`,
+        )}
       </ul>
     `;
   }
@@ -189,10 +248,27 @@ export class CDoctorVisit extends Page {
   _controls(call) {
     const isOn = isRecording(call.room);
     return html`
-      ${ROOMY.matches
-        ? nothing
-        : control({ icon: 'note', text: t('visit.panel_short'), testid: 'toggle-panel', pressed: this._panel, action: () => { this._panel = !this._panel; } })}
-      ${control({ icon: 'invite', text: t('visit.invite_short'), testid: 'invite', action: () => { this._inviting = true; } })}
+      ${
+        ROOMY.matches
+          ? nothing
+          : control({
+              icon: 'note',
+              text: t('visit.panel_short'),
+              testid: 'toggle-panel',
+              pressed: this._panel,
+              action: () => {
+                this._panel = !this._panel;
+              },
+            })
+      }
+      ${control({
+        icon: 'invite',
+        text: t('visit.invite_short'),
+        testid: 'invite',
+        action: () => {
+          this._inviting = true;
+        },
+      })}
       ${control({ icon: isOn ? 'stop' : 'record', text: t(isOn ? 'visit.record_stop_short' : 'visit.record'), testid: 'record', pressed: isOn, kind: isOn ? 'recording' : '', action: () => this._record() })}
       ${control({ icon: 'check', text: t('visit.finish_short'), testid: 'finish', kind: 'finish', action: () => this._finish() })}
     `;
@@ -201,9 +277,14 @@ export class CDoctorVisit extends Page {
   /** @param {string} text @param {string} action */
   _away(text, action) {
     return html`
-      <div class="doctor-message" data-testid="visit-away"><c-icon class="big" name="phone"></c-icon><p>${text}</p>
-        <div class="row wrap"><button class="button primary" type="button" data-testid="rejoin" @click=${this._rejoin}>${action}</button>
-          <a class="button" href="/dashboard">${t('visit.to_dashboard')}</a></div></div>
+      <div class="doctor-message" data-testid="visit-away">
+        <c-icon class="big" name="phone"></c-icon>
+        <p>${text}</p>
+        <div class="row wrap">
+          <button class="button primary" type="button" data-testid="rejoin" @click=${this._rejoin}>${action}</button>
+          <a class="button" href="/dashboard">${t('visit.to_dashboard')}</a>
+        </div>
+      </div>
     `;
   }
 
@@ -211,12 +292,16 @@ export class CDoctorVisit extends Page {
   _over(visit) {
     const isCancelled = visit.status === 'cancelled';
     return html`
-      <div class="doctor-message" data-testid="visit-over"><c-icon class="big" name=${isCancelled ? 'close' : 'check'}></c-icon>
+      <div class="doctor-message" data-testid="visit-over">
+        <c-icon class="big" name=${isCancelled ? 'close' : 'check'}></c-icon>
         <h2>${t(isCancelled ? 'visit.cancelled_title' : 'visit.over_title')}</h2>
         <p class="small">${formatDateTime(visit.started_at ?? visit.scheduled_at)}</p>
         ${isCancelled ? nothing : html`<p>${t('visit.over_text')}</p>`}
-        <div class="row wrap"><a class="button primary" href="/dashboard" data-testid="over-dashboard">${t('visit.to_dashboard')}</a>
-          ${isCancelled ? nothing : html`<a class="button" href=${`/archive/${visit.id}`} data-testid="over-archive">${t('visit.to_archive')}</a>`}</div></div>
+        <div class="row wrap">
+          <a class="button primary" href="/dashboard" data-testid="over-dashboard">${t('visit.to_dashboard')}</a>
+          ${isCancelled ? nothing : html`<a class="button" href=${`/archive/${visit.id}`} data-testid="over-archive">${t('visit.to_archive')}</a>`}
+        </div>
+      </div>
     `;
   }
 
@@ -226,20 +311,50 @@ export class CDoctorVisit extends Page {
     const unread = this._tab === 'chat' && this._isPanelOpen ? 0 : (call?.unread ?? 0);
     /** @type {import('./tab-panels.js').Tab[]} */
     const tabs = [
-      { id: 'history', text: t('visit.tab.history'), icon: 'history', stays: true, content: html`<c-history .patient=${visit.patient.id} .consultation=${visit.id} editable></c-history>` },
-      { id: 'note', text: t('visit.tab.note'), icon: 'note', stays: true, content: html`<c-note-editor .consultation=${visit.id}></c-note-editor>` },
+      {
+        id: 'history',
+        text: t('visit.tab.history'),
+        icon: 'history',
+        stays: true,
+        content: html`<c-history .patient=${visit.patient.id} .consultation=${visit.id} editable></c-history>`,
+      },
+      {
+        id: 'note',
+        text: t('visit.tab.note'),
+        icon: 'note',
+        stays: true,
+        content: html`<c-note-editor .consultation=${visit.id}></c-note-editor>`,
+      },
     ];
     if (!call) return tabs;
     return [
       ...tabs,
       {
-        id: 'people', text: t('visit.tab.people'), icon: 'people', count: call.waiting.length, countText: t('dashboard.waiting_count', { count: call.waiting.length }),
-        content: html`<c-visit-people .call=${call} .consultation=${visit.id} @admit=${(/** @type {CustomEvent<Participant>} */ event) => this._admit(event.detail)}
-          @hold=${(/** @type {CustomEvent<Participant>} */ event) => this._hold(event.detail)} @invite=${() => { this._inviting = true; }} @record=${() => this._record()}
-          @answer-consent=${() => { this._consenting = 'answer'; }}></c-visit-people>`,
+        id: 'people',
+        text: t('visit.tab.people'),
+        icon: 'people',
+        count: call.waiting.length,
+        countText: t('dashboard.waiting_count', { count: call.waiting.length }),
+        content: html`<c-visit-people
+          .call=${call}
+          .consultation=${visit.id}
+          @admit=${(/** @type {CustomEvent<Participant>} */ event) => this._admit(event.detail)}
+          @hold=${(/** @type {CustomEvent<Participant>} */ event) => this._hold(event.detail)}
+          @invite=${() => {
+            this._inviting = true;
+          }}
+          @record=${() => this._record()}
+          @answer-consent=${() => {
+            this._consenting = 'answer';
+          }}
+        ></c-visit-people>`,
       },
       {
-        id: 'chat', text: t('visit.tab.chat'), icon: 'chat', count: unread, countText: t('visit.tab_unread', { count: unread }),
+        id: 'chat',
+        text: t('visit.tab.chat'),
+        icon: 'chat',
+        count: unread,
+        countText: t('visit.tab_unread', { count: unread }),
         content: html`<c-chat-panel .call=${call}></c-chat-panel>`,
       },
     ];
@@ -250,10 +365,36 @@ export class CDoctorVisit extends Page {
     const call = this._call;
     if (!call) return nothing;
     return html`
-      <c-call-settings .call=${call} .open=${this._settings} @close=${() => { this._settings = false; }}></c-call-settings>
-      <c-invite-dialog .open=${this._inviting} .consultation=${visit.id} @close=${() => { this._inviting = false; }} @invited=${this._invited}></c-invite-dialog>
-      <c-link-dialog .name=${this._link?.name ?? ''} .link=${this._link?.link ?? null} @close=${() => { this._link = null; }}></c-link-dialog>
-      <c-own-consent .open=${this._consenting !== ''} .answer=${call.me?.consent?.decision ?? ''} @close=${() => { this._consenting = ''; }} @decide=${this._decide}></c-own-consent>
+      <c-call-settings
+        .call=${call}
+        .open=${this._settings}
+        @close=${() => {
+          this._settings = false;
+        }}
+      ></c-call-settings>
+      <c-invite-dialog
+        .open=${this._inviting}
+        .consultation=${visit.id}
+        @close=${() => {
+          this._inviting = false;
+        }}
+        @invited=${this._invited}
+      ></c-invite-dialog>
+      <c-link-dialog
+        .name=${this._link?.name ?? ''}
+        .link=${this._link?.link ?? null}
+        @close=${() => {
+          this._link = null;
+        }}
+      ></c-link-dialog>
+      <c-own-consent
+        .open=${this._consenting !== ''}
+        .answer=${call.me?.consent?.decision ?? ''}
+        @close=${() => {
+          this._consenting = '';
+        }}
+        @decide=${this._decide}
+      ></c-own-consent>
     `;
   }
 
@@ -288,7 +429,9 @@ export class CDoctorVisit extends Page {
         chime();
         return announce(t('dashboard.arrived', { name }), { urgent: true });
       case 'message':
-        return this._tab === 'chat' && this._isPanelOpen ? undefined : toast(t('call.message_from', { name, text: text.slice(0, 80) }));
+        return this._tab === 'chat' && this._isPanelOpen
+          ? undefined
+          : toast(t('call.message_from', { name, text: text.slice(0, 80) }));
       case 'joined':
         return announce(t('call.joined', { name }));
       case 'gone':
@@ -298,7 +441,9 @@ export class CDoctorVisit extends Page {
       case 'recording_started':
         return toast(t('visit.recording_started'));
       case 'recording_stopped':
-        return reason === 'asked' || reason === 'finished' ? toast(t('visit.recording_stopped')) : toast(t(`visit.recording_stopped.${reason}`), { kind: 'warning' });
+        return reason === 'asked' || reason === 'finished'
+          ? toast(t('visit.recording_stopped'))
+          : toast(t(`visit.recording_stopped.${reason}`), { kind: 'warning' });
       default:
         return undefined;
     }
@@ -373,9 +518,17 @@ export class CDoctorVisit extends Page {
 
   async _finish() {
     const note = noteSaver(this.params.id).state;
-    const remarks = [t('visit.finish_text'), isPending(note) ? t('visit.finish_unsaved') : '', isSigned(note) ? '' : t('visit.finish_note_unsigned')];
+    const remarks = [
+      t('visit.finish_text'),
+      isPending(note) ? t('visit.finish_unsaved') : '',
+      isSigned(note) ? '' : t('visit.finish_note_unsigned'),
+    ];
     const agreed = await confirmDialog({
-      title: t('visit.finish_title'), text: remarks.filter(Boolean).join(' '), action: t('visit.finish_action'), cancel: t('core.back'), danger: true,
+      title: t('visit.finish_title'),
+      text: remarks.filter(Boolean).join(' '),
+      action: t('visit.finish_action'),
+      cancel: t('core.back'),
+      danger: true,
     });
     if (!agreed) return;
     await this._doing(async () => {

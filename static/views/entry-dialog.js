@@ -23,14 +23,20 @@ const MEASURABLE = [
 ];
 
 const TITLES = {
-  conditions: 'history.add_condition', allergies: 'history.add_allergy',
-  medications: 'history.add_medication', observations: 'history.add_observation',
+  conditions: 'history.add_condition',
+  allergies: 'history.add_allergy',
+  medications: 'history.add_medication',
+  observations: 'history.add_observation',
 };
 
 /** <c-entry-dialog .patient .kind>: one more line of a patient's history. Open while `kind` is set; tells `entry-added`. */
 export class CEntryDialog extends CElement {
   static properties = {
-    patient: { attribute: false }, kind: { attribute: false }, _missing: { state: true }, _error: { state: true }, _busy: { state: true },
+    patient: { attribute: false },
+    kind: { attribute: false },
+    _missing: { state: true },
+    _error: { state: true },
+    _busy: { state: true },
     _measured: { state: true },
   };
 
@@ -58,9 +64,24 @@ export class CEntryDialog extends CElement {
     const { kind } = this;
     const footer = html`
       <button class="button" type="button" @click=${() => this.emit('close')}>${t('core.cancel')}</button>
-      <button class="button primary" type="submit" form="entry-form" aria-busy=${this._busy} ?disabled=${this._busy} data-testid="entry-save">${t('history.save')}</button>
+      <button
+        class="button primary"
+        type="submit"
+        form="entry-form"
+        aria-busy=${this._busy}
+        ?disabled=${this._busy}
+        data-testid="entry-save"
+      >
+        ${t('history.save')}
+      </button>
     `;
-    return html`<c-dialog .open=${kind !== null} .heading=${kind ? t(TITLES[kind]) : ''} .content=${kind ? this._form(kind) : nothing} .footer=${footer} @close=${() => this.emit('close')}></c-dialog>`;
+    return html`<c-dialog
+      .open=${kind !== null}
+      .heading=${kind ? t(TITLES[kind]) : ''}
+      .content=${kind ? this._form(kind) : nothing}
+      .footer=${footer}
+      @close=${() => this.emit('close')}
+    ></c-dialog>`;
   }
 
   /** @param {EntryKind} kind */
@@ -69,7 +90,8 @@ export class CEntryDialog extends CElement {
       <form id="entry-form" class="stack" novalidate @submit=${this._submit.bind(this)}>
         ${this._error ? html`<div class="notice danger" role="alert"><c-icon name="alert"></c-icon><span>${this._error}</span></div>` : nothing}
         ${kind === 'conditions' ? this._condition() : nothing} ${kind === 'allergies' ? this._allergy() : nothing}
-        ${kind === 'medications' ? this._medication() : nothing} ${kind === 'observations' ? this._observation() : nothing}
+        ${kind === 'medications' ? this._medication() : nothing}
+        ${kind === 'observations' ? this._observation() : nothing}
       </form>
     `;
   }
@@ -104,7 +126,13 @@ export class CEntryDialog extends CElement {
     return html`
       <div class="field">
         <label for="entry-code">${t('history.field.measurement')}</label>
-        <select id="entry-code" name="code" @change=${(/** @type {Event} */ event) => { this._measured = /** @type {HTMLSelectElement} */ (event.target).value; }}>
+        <select
+          id="entry-code"
+          name="code"
+          @change=${(/** @type {Event} */ event) => {
+            this._measured = /** @type {HTMLSelectElement} */ (event.target).value;
+          }}
+        >
           ${MEASURABLE.map(({ code }) => html`<option value=${code} ?selected=${code === this._measured}>${t(`history.observation.${code}`)}</option>`)}
         </select>
       </div>
@@ -120,9 +148,22 @@ export class CEntryDialog extends CElement {
     const missing = this._missing[name];
     return html`
       <div class="field">
-        <label for=${`entry-${name}`}>${t(label)}${after ? html` <span class="quiet">(${after})</span>` : nothing}</label>
-        <input id=${`entry-${name}`} name=${name} type=${type} max=${max ?? nothing} value=${value} inputmode=${mode ?? nothing} maxlength="500" autocomplete="off"
-          aria-invalid=${missing ? 'true' : 'false'} aria-describedby=${`entry-${name}-error`} data-testid=${`entry-${name}`}>
+        <label for=${`entry-${name}`}
+          >${t(label)}${after ? html` <span class="quiet">(${after})</span>` : nothing}</label
+        >
+        <input
+          id=${`entry-${name}`}
+          name=${name}
+          type=${type}
+          max=${max ?? nothing}
+          value=${value}
+          inputmode=${mode ?? nothing}
+          maxlength="500"
+          autocomplete="off"
+          aria-invalid=${missing ? 'true' : 'false'}
+          aria-describedby=${`entry-${name}-error`}
+          data-testid=${`entry-${name}`}
+        />
         <p class="error" id=${`entry-${name}-error`}>${missing ?? nothing}</p>
       </div>
     `;
@@ -133,7 +174,9 @@ export class CEntryDialog extends CElement {
     return html`
       <div class="field">
         <label for=${`entry-${name}`}>${t(label)}</label>
-        <select id=${`entry-${name}`} name=${name} data-testid=${`entry-${name}`}>${values.map((value) => html`<option value=${value}>${t(`${texts}.${value}`)}</option>`)}</select>
+        <select id=${`entry-${name}`} name=${name} data-testid=${`entry-${name}`}>
+          ${values.map((value) => html`<option value=${value}>${t(`${texts}.${value}`)}</option>`)}
+        </select>
       </div>
     `;
   }
@@ -145,7 +188,9 @@ export class CEntryDialog extends CElement {
     const form = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
     const entry = this._read(this.kind, (name) => String(form.get(name) ?? '').trim());
     if (!entry) {
-      this.updateComplete.then(() => /** @type {HTMLElement | null} */ (this.querySelector('[aria-invalid="true"]'))?.focus());
+      this.updateComplete.then(() =>
+        /** @type {HTMLElement | null} */ (this.querySelector('[aria-invalid="true"]'))?.focus(),
+      );
       return;
     }
     this._busy = true;
@@ -163,21 +208,54 @@ export class CEntryDialog extends CElement {
 
   /** @param {EntryKind} kind @param {(name: string) => string} field @returns {object | null} null when something is missing */
   _read(kind, field) {
-    const needed = { conditions: ['text'], allergies: ['substance'], medications: ['text'], observations: ['value', 'at'] }[kind];
-    this._missing = Object.fromEntries(needed.filter((name) => !field(name)).map((name) => [name, t('history.missing')]));
+    const needed = {
+      conditions: ['text'],
+      allergies: ['substance'],
+      medications: ['text'],
+      observations: ['value', 'at'],
+    }[kind];
+    this._missing = Object.fromEntries(
+      needed.filter((name) => !field(name)).map((name) => [name, t('history.missing')]),
+    );
     const value = Number(field('value').replace(',', '.'));
-    if (kind === 'observations' && !this._missing.value && !Number.isFinite(value)) this._missing = { ...this._missing, value: t('history.not_a_number') };
+    if (kind === 'observations' && !this._missing.value && !Number.isFinite(value))
+      this._missing = { ...this._missing, value: t('history.not_a_number') };
     if (Object.keys(this._missing).length > 0) return null;
     switch (kind) {
       case 'conditions':
-        return { text: field('text'), code: field('code'), clinical_status: field('clinical_status'), onset: field('onset') || null, note: field('note') };
+        return {
+          text: field('text'),
+          code: field('code'),
+          clinical_status: field('clinical_status'),
+          onset: field('onset') || null,
+          note: field('note'),
+        };
       case 'allergies':
-        return { substance: field('substance'), reaction: field('reaction'), criticality: field('criticality'), recorded: today() };
+        return {
+          substance: field('substance'),
+          reaction: field('reaction'),
+          criticality: field('criticality'),
+          recorded: today(),
+        };
       case 'medications':
-        return { text: field('text'), dosage: field('dosage'), status: 'active', since: field('since') || null, until: null };
+        return {
+          text: field('text'),
+          dosage: field('dosage'),
+          status: 'active',
+          since: field('since') || null,
+          until: null,
+        };
       default: {
         const { code, unit, low, high } = MEASURABLE.find((each) => each.code === field('code')) ?? MEASURABLE[0];
-        return { code, text: t(`history.observation.${code}`), value, unit, at: new Date(field('at')).toISOString(), low, high };
+        return {
+          code,
+          text: t(`history.observation.${code}`),
+          value,
+          unit,
+          at: new Date(field('at')).toISOString(),
+          low,
+          high,
+        };
       }
     }
   }

@@ -8,7 +8,12 @@ import { announce } from './toast.js';
 
 /** <c-link-dialog .name .link>: an invitation's link, shown this once. Open while `link` is set; tells `close`. */
 export class CLinkDialog extends CElement {
-  static properties = { name: { attribute: false }, link: { attribute: false }, _copied: { state: true }, _failed: { state: true } };
+  static properties = {
+    name: { attribute: false },
+    link: { attribute: false },
+    _copied: { state: true },
+    _failed: { state: true },
+  };
 
   constructor() {
     super();
@@ -33,20 +38,34 @@ export class CLinkDialog extends CElement {
         <p>${t('link.send', { name: this.name })}</p>
         <div class="field">
           <label for="link-address">${t('link.address')}</label>
-          <input id="link-address" class="figures" readonly .value=${this.link ?? ''} data-testid="invitation-link"
-            @focus=${(/** @type {FocusEvent} */ event) => /** @type {HTMLInputElement} */ (event.target).select()}>
+          <input
+            id="link-address"
+            class="figures"
+            readonly
+            .value=${this.link ?? ''}
+            data-testid="invitation-link"
+            @focus=${(/** @type {FocusEvent} */ event) => /** @type {HTMLInputElement} */ (event.target).select()}
+          />
           <p class="error" role="status">${this._failed ? t('link.copy_failed') : ''}</p>
         </div>
         <div class="notice warning"><c-icon name="lock"></c-icon><span>${t('link.once')}</span></div>
       </div>
     `;
     const footer = html`
-      <button class="button" type="button" data-testid="link-done" @click=${() => this.emit('close')}>${t('link.done')}</button>
+      <button class="button" type="button" data-testid="link-done" @click=${() => this.emit('close')}>
+        ${t('link.done')}
+      </button>
       <button class="button primary" type="button" data-testid="copy-link" @click=${this._copy.bind(this)}>
         <c-icon name=${this._copied ? 'check' : 'copy'}></c-icon>${t(this._copied ? 'link.copied' : 'link.copy')}
       </button>
     `;
-    return html`<c-dialog .open=${this.link !== null} .heading=${t('link.title', { name: this.name })} .content=${content} .footer=${footer} @close=${() => this.emit('close')}></c-dialog>`;
+    return html`<c-dialog
+      .open=${this.link !== null}
+      .heading=${t('link.title', { name: this.name })}
+      .content=${content}
+      .footer=${footer}
+      @close=${() => this.emit('close')}
+    ></c-dialog>`;
   }
 
   async _copy() {

@@ -29,16 +29,25 @@ export class CNoteText extends CElement {
         ${SECTIONS.map((section) => {
           const text = note[section]?.trim();
           const label = this.plain ? FOR_PATIENTS[section] : `note.${section}`;
-          return text && label ? html`<dt>${t(label)}</dt><dd class="written">${text}</dd>` : nothing;
+          return text && label
+            ? html`<dt>${t(label)}</dt>
+                <dd class="written">${text}</dd>`
+            : nothing;
         })}
-        ${(note.addenda ?? []).map((addendum) => html`
-          <dt>${t('home.addendum', { name: addendum.author_name, date: formatDateTime(addendum.at) })}</dt>
-          <dd class="written">${addendum.text}</dd>
-        `)}
+        ${(note.addenda ?? []).map(
+          (addendum) => html`
+            <dt>${t('home.addendum', { name: addendum.author_name, date: formatDateTime(addendum.at) })}</dt>
+            <dd class="written">${addendum.text}</dd>
+          `,
+        )}
       </dl>
-      ${note.signed_at
-        ? html`<p class="small quiet">${t('note.signed_by', { name: note.signed_by_name ?? '', time: formatDateTime(note.signed_at) })}</p>`
-        : nothing}
+      ${
+        note.signed_at
+          ? html`<p class="small quiet">
+              ${t('note.signed_by', { name: note.signed_by_name ?? '', time: formatDateTime(note.signed_at) })}
+            </p>`
+          : nothing
+      }
     `;
   }
 }

@@ -28,13 +28,28 @@ export class COwnConsent extends CElement {
   }
 
   render() {
-    const content = html`<c-consent-card bare .answer=${this._choice} .missing=${this._missing}
-      @answer=${(/** @type {CustomEvent<'given' | 'refused'>} */ event) => { this._choice = event.detail; this._missing = false; }}></c-consent-card>`;
+    const content = html`<c-consent-card
+      bare
+      .answer=${this._choice}
+      .missing=${this._missing}
+      @answer=${(/** @type {CustomEvent<'given' | 'refused'>} */ event) => {
+        this._choice = event.detail;
+        this._missing = false;
+      }}
+    ></c-consent-card>`;
     const footer = html`
       <button class="button" type="button" @click=${() => this.emit('close')}>${t('core.cancel')}</button>
-      <button class="button primary" type="button" data-testid="own-consent-save" @click=${this._decide.bind(this)}>${t('core.save')}</button>
+      <button class="button primary" type="button" data-testid="own-consent-save" @click=${this._decide.bind(this)}>
+        ${t('core.save')}
+      </button>
     `;
-    return html`<c-dialog .open=${this.open} .heading=${t('visit.consent_title')} .content=${this.open ? content : nothing} .footer=${footer} @close=${() => this.emit('close')}></c-dialog>`;
+    return html`<c-dialog
+      .open=${this.open}
+      .heading=${t('visit.consent_title')}
+      .content=${this.open ? content : nothing}
+      .footer=${footer}
+      @close=${() => this.emit('close')}
+    ></c-dialog>`;
   }
 
   _decide() {

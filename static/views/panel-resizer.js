@@ -22,8 +22,21 @@ export class CPanelResizer extends CElement {
 
   render() {
     return html`
-      <div class="panel-resizer" role="separator" tabindex="0" aria-orientation="vertical" aria-label=${this.label} aria-valuemin=${NARROWEST} aria-valuemax=${WIDEST}
-        aria-valuenow=${this._width} data-testid="panel-resizer" @pointerdown=${this._press} @pointermove=${this._drag} @keydown=${this._key} @dblclick=${() => this._set(USUAL)}></div>
+      <div
+        class="panel-resizer"
+        role="separator"
+        tabindex="0"
+        aria-orientation="vertical"
+        aria-label=${this.label}
+        aria-valuemin=${NARROWEST}
+        aria-valuemax=${WIDEST}
+        aria-valuenow=${this._width}
+        data-testid="panel-resizer"
+        @pointerdown=${this._press}
+        @pointermove=${this._drag}
+        @keydown=${this._key}
+        @dblclick=${() => this._set(USUAL)}
+      ></div>
     `;
   }
 

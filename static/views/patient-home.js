@@ -48,20 +48,30 @@ export class CPatientHome extends Page {
     const others = visits.filter((each) => !isOver(each) && each !== next).sort(byTime);
     const earlier = visits.filter((each) => each.status === 'finished').sort((a, b) => byTime(b, a));
     return html`
-      ${next
-        ? this._next(next)
-        : html`<section class="card"><c-empty icon="calendar" .heading=${t('home.nothing_title')} .text=${t('home.nothing_text')}></c-empty></section>`}
-      ${others.length > 0
-        ? html`<section class="stack" aria-labelledby="others-title">
-            <h2 id="others-title">${t('home.planned_too')}</h2>
-            <ul class="card tight list">${others.map((visit) => html`<li class="home-other">${this._when(visit)} ${this._doctor(visit)}</li>`)}</ul>
-          </section>`
-        : nothing}
+      ${
+        next
+          ? this._next(next)
+          : html`<section class="card">
+              <c-empty icon="calendar" .heading=${t('home.nothing_title')} .text=${t('home.nothing_text')}></c-empty>
+            </section>`
+      }
+      ${
+        others.length > 0
+          ? html`<section class="stack" aria-labelledby="others-title">
+              <h2 id="others-title">${t('home.planned_too')}</h2>
+              <ul class="card tight list">
+                ${others.map((visit) => html`<li class="home-other">${this._when(visit)} ${this._doctor(visit)}</li>`)}
+              </ul>
+            </section>`
+          : nothing
+      }
       <section class="stack" aria-labelledby="earlier-title">
         <h2 id="earlier-title">${t('home.earlier')}</h2>
-        ${earlier.length > 0
-          ? html`<div class="stack">${earlier.map((visit, index) => this._earlier(visit, index === 0))}</div>`
-          : html`<p class="quiet">${t('home.earlier_none')}</p>`}
+        ${
+          earlier.length > 0
+            ? html`<div class="stack">${earlier.map((visit, index) => this._earlier(visit, index === 0))}</div>`
+            : html`<p class="quiet">${t('home.earlier_none')}</p>`
+        }
       </section>
     `;
   }
@@ -87,15 +97,21 @@ export class CPatientHome extends Page {
   /** @param {EarlierConsultation} visit */
   _when(visit) {
     const today = isSameDay(visit.scheduled_at, Date.now());
-    const text = today ? t('home.today_at', { time: formatTime(visit.scheduled_at) }) : `${formatDay(visit.scheduled_at)} ${formatTime(visit.scheduled_at)}`;
+    const text = today
+      ? t('home.today_at', { time: formatTime(visit.scheduled_at) })
+      : `${formatDay(visit.scheduled_at)} ${formatTime(visit.scheduled_at)}`;
     return html`<time datetime=${visit.scheduled_at} class="strong">${text}</time>
       <span class="quiet small">${formatRelative(visit.scheduled_at)}</span>`;
   }
 
   /** @param {EarlierConsultation} visit */
   _doctor({ clinician, department }) {
-    return html`<p class="home-doctor"><span>${t('home.with', { name: clinician.name })}</span>
-      <span class="quiet">${[departmentName(department, language()), clinician.title].filter(Boolean).join(' · ')}</span></p>`;
+    return html`<p class="home-doctor">
+      <span>${t('home.with', { name: clinician.name })}</span>
+      <span class="quiet"
+        >${[departmentName(department, language()), clinician.title].filter(Boolean).join(' · ')}</span
+      >
+    </p>`;
   }
 
   /** @param {EarlierConsultation} visit @param {boolean} open */
@@ -111,12 +127,14 @@ export class CPatientHome extends Page {
           </span>
           <c-icon name="chevron-down"></c-icon>
         </summary>
-        ${isShared
-          ? html`<c-note-text .note=${visit.note} plain></c-note-text>`
-          : html`<p class="quiet">${t('home.note_none')}</p>`}
-        ${visit.recording_id || visit.recording_state
-          ? html`<p class="small quiet">${t('home.recorded')}</p>`
-          : nothing}
+        ${
+          isShared
+            ? html`<c-note-text .note=${visit.note} plain></c-note-text>`
+            : html`<p class="quiet">${t('home.note_none')}</p>`
+        }
+        ${
+          visit.recording_id || visit.recording_state ? html`<p class="small quiet">${t('home.recorded')}</p>` : nothing
+        }
       </details>
     `;
   }

@@ -29,9 +29,12 @@ export class CPatientRecord extends Page {
     return html`
       <div class="page patient-record">
         <a class="back-link" href="/patients"><c-icon name="arrow-left"></c-icon>${t('record.back')}</a>
-        ${this._patient.render((patient) => html`${this._head(patient)}
-          <div class="record-history"><c-history .patient=${patient.id} editable></c-history></div>`,
-        { lines: 10, closedText: t('record.forbidden') })}
+        ${this._patient.render(
+          (patient) =>
+            html`${this._head(patient)}
+              <div class="record-history"><c-history .patient=${patient.id} editable></c-history></div>`,
+          { lines: 10, closedText: t('record.forbidden') },
+        )}
       </div>
     `;
   }
@@ -46,7 +49,8 @@ export class CPatientRecord extends Page {
           <h1 tabindex="-1">${patient.name}</h1>
           <dl class="record-facts">
             ${fact('record.born', `${formatDate(patient.birth_date)}${age === null ? '' : ` · ${t('patient.age', { age })}`}`)}
-            ${fact('record.sex', t(`sex.${patient.sex}`))} ${fact('record.number', patient.record_number)} ${fact('record.phone', patient.phone)}
+            ${fact('record.sex', t(`sex.${patient.sex}`))} ${fact('record.number', patient.record_number)}
+            ${fact('record.phone', patient.phone)}
             ${fact('record.language', patient.language ? t(`language.${patient.language}`) : '')}
           </dl>
         </div>
@@ -57,7 +61,12 @@ export class CPatientRecord extends Page {
 
 /** @param {string} label @param {string | undefined} value */
 function fact(label, value) {
-  return value ? html`<div><dt>${t(label)}</dt><dd>${value}</dd></div>` : nothing;
+  return value
+    ? html`<div>
+        <dt>${t(label)}</dt>
+        <dd>${value}</dd>
+      </div>`
+    : nothing;
 }
 
 customElements.define('c-patient-record', CPatientRecord);

@@ -20,7 +20,10 @@ export class CPatients extends Page {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this._timer = undefined;
     /** @type {Resource<Patient[]>} */
-    this._patients = new Resource(this, async () => (await api.get('/patients', { query: { q: this._text } })).patients);
+    this._patients = new Resource(
+      this,
+      async () => (await api.get('/patients', { query: { q: this._text } })).patients,
+    );
   }
 
   get heading() {
@@ -38,8 +41,18 @@ export class CPatients extends Page {
         <h1 tabindex="-1">${t('patients.title')}</h1>
         <div class="field search-field" role="search">
           <label for="patient-search">${t('patients.search')}</label>
-          <div class="with-icon"><c-icon name="search"></c-icon>
-            <input id="patient-search" type="search" autocomplete="off" spellcheck="false" .value=${this._text} data-testid="patient-search" @input=${this._typed}></div>
+          <div class="with-icon">
+            <c-icon name="search"></c-icon>
+            <input
+              id="patient-search"
+              type="search"
+              autocomplete="off"
+              spellcheck="false"
+              .value=${this._text}
+              data-testid="patient-search"
+              @input=${this._typed}
+            />
+          </div>
         </div>
         ${this._patients.render((patients) => this._list(patients), { lines: 6 })}
       </div>
@@ -54,13 +67,20 @@ export class CPatients extends Page {
     return html`
       <p class="small quiet" role="status">${t('patients.count', { count: patients.length })}</p>
       <ul class="card tight list patient-list">
-        ${patients.map((patient) => html`
-          <li><a class="patient-row" href=${`/patients/${patient.id}`} data-testid="patient">
-            <span class="avatar" aria-hidden="true">${initials(patient.name)}</span>
-            <span class="grow"><span class="strong block">${patient.name}</span><span class="quiet small">${patientFacts(patient)}</span></span>
-            <c-icon name="chevron-right"></c-icon>
-          </a></li>
-        `)}
+        ${patients.map(
+          (patient) => html`
+            <li>
+              <a class="patient-row" href=${`/patients/${patient.id}`} data-testid="patient">
+                <span class="avatar" aria-hidden="true">${initials(patient.name)}</span>
+                <span class="grow"
+                  ><span class="strong block">${patient.name}</span
+                  ><span class="quiet small">${patientFacts(patient)}</span></span
+                >
+                <c-icon name="chevron-right"></c-icon>
+              </a>
+            </li>
+          `,
+        )}
       </ul>
     `;
   }

@@ -21,12 +21,14 @@ export class CReadiness extends CElement {
     if (!this.person) return nothing;
     return html`
       <dl class="readiness">
-        ${readinessOf(this.person).map(({ what, state, tone }) => html`
-          <div class="ready" data-tone=${tone} data-testid=${`ready-${what}`} data-state=${state}>
-            <dt><c-icon name=${ICONS[what]}></c-icon><span>${t(`ready.${what}`)}</span></dt>
-            <dd>${t(`ready.state.${state}`)}</dd>
-          </div>
-        `)}
+        ${readinessOf(this.person).map(
+          ({ what, state, tone }) => html`
+            <div class="ready" data-tone=${tone} data-testid=${`ready-${what}`} data-state=${state}>
+              <dt><c-icon name=${ICONS[what]}></c-icon><span>${t(`ready.${what}`)}</span></dt>
+              <dd>${t(`ready.state.${state}`)}</dd>
+            </div>
+          `,
+        )}
       </dl>
     `;
   }

@@ -82,8 +82,13 @@ export class Resource {
   render(ready, { lines = 4, closedText } = {}) {
     if (this.value !== null && !this.isClosed) return ready(this.value);
     if (this.isClosed) {
-      return html`<c-empty icon="lock" data-testid="forbidden" .heading=${t('page.forbidden_title')} .text=${closedText ?? t('page.forbidden_text')}
-        .action=${html`<a class="button" href="/">${t('core.go_to_start')}</a>`}></c-empty>`;
+      return html`<c-empty
+        icon="lock"
+        data-testid="forbidden"
+        .heading=${t('page.forbidden_title')}
+        .text=${closedText ?? t('page.forbidden_text')}
+        .action=${html`<a class="button" href="/">${t('core.go_to_start')}</a>`}
+      ></c-empty>`;
     }
     if (this.error && !this.isLoading) {
       return html`<c-error-panel .error=${this.error} .retry=${() => this.load()}></c-error-panel>`;

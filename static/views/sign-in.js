@@ -12,7 +12,11 @@ import './icon.js';
 /** Name and password; in a demonstration each invented person is one press away. */
 export class CSignIn extends Page {
   static properties = {
-    ...Page.properties, _error: { state: true }, _missing: { state: true }, _busy: { state: true }, _shown: { state: true },
+    ...Page.properties,
+    _error: { state: true },
+    _missing: { state: true },
+    _busy: { state: true },
+    _shown: { state: true },
   };
 
   constructor() {
@@ -53,30 +57,66 @@ export class CSignIn extends Page {
     const { login, password } = this._missing;
     return html`
       <form class="stack" novalidate @submit=${this._submit}>
-        ${this._error
-          ? html`<div class="notice danger" role="alert" data-testid="sign-in-error"><c-icon name="alert"></c-icon><span>${this._error}</span></div>`
-          : nothing}
+        ${
+          this._error
+            ? html`<div class="notice danger" role="alert" data-testid="sign-in-error">
+                <c-icon name="alert"></c-icon><span>${this._error}</span>
+              </div>`
+            : nothing
+        }
         <div class="field">
           <label for="login">${t('sign_in.login')}</label>
-          <input id="login" name="login" autocomplete="username" autocapitalize="none" spellcheck="false" required
-            aria-invalid=${login ? 'true' : 'false'} aria-describedby="login-error" data-testid="sign-in-login">
+          <input
+            id="login"
+            name="login"
+            autocomplete="username"
+            autocapitalize="none"
+            spellcheck="false"
+            required
+            aria-invalid=${login ? 'true' : 'false'}
+            aria-describedby="login-error"
+            data-testid="sign-in-login"
+          />
           <p class="error" id="login-error">${login ?? nothing}</p>
         </div>
         <div class="field">
           <label for="password">${t('sign_in.password')}</label>
           <div class="with-button">
-            <input id="password" name="password" type=${this._shown ? 'text' : 'password'} autocomplete="current-password" required
-              autocapitalize="none" spellcheck="false"
-              aria-invalid=${password ? 'true' : 'false'} aria-describedby="password-error" data-testid="sign-in-password">
-            <button class="icon-button" type="button" aria-pressed=${this._shown} data-testid="sign-in-show"
-              aria-label=${t('sign_in.show_password')} title=${t(this._shown ? 'sign_in.hide_password' : 'sign_in.show_password')}
-              @click=${() => { this._shown = !this._shown; }}>
+            <input
+              id="password"
+              name="password"
+              type=${this._shown ? 'text' : 'password'}
+              autocomplete="current-password"
+              required
+              autocapitalize="none"
+              spellcheck="false"
+              aria-invalid=${password ? 'true' : 'false'}
+              aria-describedby="password-error"
+              data-testid="sign-in-password"
+            />
+            <button
+              class="icon-button"
+              type="button"
+              aria-pressed=${this._shown}
+              data-testid="sign-in-show"
+              aria-label=${t('sign_in.show_password')}
+              title=${t(this._shown ? 'sign_in.hide_password' : 'sign_in.show_password')}
+              @click=${() => {
+                this._shown = !this._shown;
+              }}
+            >
               <c-icon name=${this._shown ? 'eye-off' : 'eye'}></c-icon>
             </button>
           </div>
           <p class="error" id="password-error">${password ?? nothing}</p>
         </div>
-        <button class="button primary large wide" type="submit" aria-busy=${this._busy === ''} ?disabled=${this._busy !== null} data-testid="sign-in-submit">
+        <button
+          class="button primary large wide"
+          type="submit"
+          aria-busy=${this._busy === ''}
+          ?disabled=${this._busy !== null}
+          data-testid="sign-in-submit"
+        >
           ${t('sign_in.action')}
         </button>
       </form>
@@ -90,20 +130,31 @@ export class CSignIn extends Page {
       <section class="sign-in-demo" aria-labelledby="demo-title">
         <h2 id="demo-title">${t('sign_in.demo_title')}</h2>
         <p class="quiet">${t('sign_in.demo_lead')}</p>
-        ${link
-          ? html`<div class="demo-link">
-              <a class="button" href=${link} target="_blank" rel="noopener" data-testid="demo-join-link"><c-icon name="link"></c-icon>${t('sign_in.demo_patient_link')}</a>
-              <p class="small quiet">${t('sign_in.demo_patient_link_hint')}</p>
-            </div>`
-          : nothing}
+        ${
+          link
+            ? html`<div class="demo-link">
+                <a class="button" href=${link} target="_blank" rel="noopener" data-testid="demo-join-link"
+                  ><c-icon name="link"></c-icon>${t('sign_in.demo_patient_link')}</a
+                >
+                <p class="small quiet">${t('sign_in.demo_patient_link_hint')}</p>
+              </div>`
+            : nothing
+        }
         <ul class="demo-accounts">
           ${accounts.map((account) => {
             const role = t(`core.role_${account.role}`);
             return html`
               <li>
-                <button class="demo-account" type="button" data-testid="demo-account" data-login=${account.login} ?disabled=${this._busy !== null}
-                  aria-busy=${this._busy === account.login} aria-label=${t('sign_in.demo_as', { name: account.name, role })}
-                  @click=${() => this._signIn(account.login, account.password, account.login)}>
+                <button
+                  class="demo-account"
+                  type="button"
+                  data-testid="demo-account"
+                  data-login=${account.login}
+                  ?disabled=${this._busy !== null}
+                  aria-busy=${this._busy === account.login}
+                  aria-label=${t('sign_in.demo_as', { name: account.name, role })}
+                  @click=${() => this._signIn(account.login, account.password, account.login)}
+                >
                   <span class="avatar" data-role=${account.role} aria-hidden="true">${initials(account.name)}</span>
                   <span class="grow">
                     <span class="strong clip">${account.name}</span>

@@ -18,7 +18,12 @@ const LEAP_MS = 60_000;
  * time. A slider: pressing or the keys move the playback. Tells `seek` with milliseconds.
  */
 export class CTimelineStrip extends CElement {
-  static properties = { lanes: { attribute: false }, marks: { attribute: false }, duration: { type: Number }, position: { type: Number } };
+  static properties = {
+    lanes: { attribute: false },
+    marks: { attribute: false },
+    duration: { type: Number },
+    position: { type: Number },
+  };
 
   constructor() {
     super();
@@ -34,18 +39,39 @@ export class CTimelineStrip extends CElement {
     const duration = Math.max(1, this.duration);
     const lanesHeight = this.lanes.length * (LANE_HEIGHT + LANE_GAP);
     const height = lanesHeight + 28;
-    const x = (/** @type {number} */ ms) => Math.round((Math.min(Math.max(ms, 0), duration) / duration) * WIDTH * 10) / 10;
+    const x = (/** @type {number} */ ms) =>
+      Math.round((Math.min(Math.max(ms, 0), duration) / duration) * WIDTH * 10) / 10;
     return html`
       <div class="strip">
         <div class="strip-names" aria-hidden="true">
-          ${this.lanes.map((lane) => html`<span class="strip-name" title=${t('record_page.lane_of', { name: lane.name, source: t(`record_page.lane.${lane.source}`) })}>
-            <c-icon name=${lane.source}></c-icon><span class="clip">${lane.name}</span></span>`)}
-          <span class="strip-name marks"><c-icon name="chat"></c-icon><span class="clip">${t('record_page.marks')}</span></span>
+          ${this.lanes.map(
+            (lane) =>
+              html`<span
+                class="strip-name"
+                title=${t('record_page.lane_of', { name: lane.name, source: t(`record_page.lane.${lane.source}`) })}
+              >
+                <c-icon name=${lane.source}></c-icon><span class="clip">${lane.name}</span></span
+              >`,
+          )}
+          <span class="strip-name marks"
+            ><c-icon name="chat"></c-icon><span class="clip">${t('record_page.marks')}</span></span
+          >
         </div>
-        <div class="strip-track" role="slider" tabindex="0" aria-label=${t('record_page.timeline')} aria-describedby="strip-hint" aria-valuemin="0"
-          aria-valuemax=${Math.round(duration / 1000)} aria-valuenow=${Math.round(this.position / 1000)} data-testid="timeline"
+        <div
+          class="strip-track"
+          role="slider"
+          tabindex="0"
+          aria-label=${t('record_page.timeline')}
+          aria-describedby="strip-hint"
+          aria-valuemin="0"
+          aria-valuemax=${Math.round(duration / 1000)}
+          aria-valuenow=${Math.round(this.position / 1000)}
+          data-testid="timeline"
           aria-valuetext=${t('record_page.position', { now: formatDuration(this.position), total: formatDuration(this.duration) })}
-          @pointerdown=${this._press} @pointermove=${this._drag} @keydown=${this._key}>
+          @pointerdown=${this._press}
+          @pointermove=${this._drag}
+          @keydown=${this._key}
+        >
           <svg viewBox="0 0 ${WIDTH} ${height}" preserveAspectRatio="none" height=${height} aria-hidden="true">
             ${this.lanes.map((lane, index) => {
               const y = index * (LANE_HEIGHT + LANE_GAP);
@@ -56,9 +82,19 @@ export class CTimelineStrip extends CElement {
               `;
             })}
             <rect class="strip-lane" x="0" y=${lanesHeight} width=${WIDTH} height="20"></rect>
-            ${this.marks.map((mark) => svg`<rect class="strip-mark" data-kind=${mark.kind} x=${Math.max(0, x(mark.offset) - 2)} y=${lanesHeight + (mark.kind === 'message' ? 4 : 0)} width="5"
-              height=${mark.kind === 'message' ? 12 : 20}><title>${formatDuration(mark.offset)} ${mark.text}</title></rect>`)}
-            <rect class="strip-now" x=${Math.max(0, x(this.position) - 1.5)} y="0" width="3" height=${height - 6}></rect>
+            ${this.marks.map(
+              (
+                mark,
+              ) => svg`<rect class="strip-mark" data-kind=${mark.kind} x=${Math.max(0, x(mark.offset) - 2)} y=${lanesHeight + (mark.kind === 'message' ? 4 : 0)} width="5"
+              height=${mark.kind === 'message' ? 12 : 20}><title>${formatDuration(mark.offset)} ${mark.text}</title></rect>`,
+            )}
+            <rect
+              class="strip-now"
+              x=${Math.max(0, x(this.position) - 1.5)}
+              y="0"
+              width="3"
+              height=${height - 6}
+            ></rect>
           </svg>
         </div>
       </div>
@@ -92,8 +128,14 @@ export class CTimelineStrip extends CElement {
     const { duration, position } = this;
     /** @type {Record<string, number>} */
     const places = {
-      ArrowRight: position + STEP_MS, ArrowUp: position + STEP_MS, ArrowLeft: position - STEP_MS, ArrowDown: position - STEP_MS,
-      PageUp: position + LEAP_MS, PageDown: position - LEAP_MS, Home: 0, End: duration,
+      ArrowRight: position + STEP_MS,
+      ArrowUp: position + STEP_MS,
+      ArrowLeft: position - STEP_MS,
+      ArrowDown: position - STEP_MS,
+      PageUp: position + LEAP_MS,
+      PageDown: position - LEAP_MS,
+      Home: 0,
+      End: duration,
     };
     if (!(event.key in places)) return;
     event.preventDefault();

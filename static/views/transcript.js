@@ -25,7 +25,10 @@ export function eventText({ kind, name, decision, reason, role }) {
  */
 export class CTranscript extends CElement {
   static properties = {
-    lines: { attribute: false }, position: { type: Number }, playable: { type: Boolean }, _follow: { state: true },
+    lines: { attribute: false },
+    position: { type: Number },
+    playable: { type: Boolean },
+    _follow: { state: true },
   };
 
   constructor() {
@@ -43,16 +46,28 @@ export class CTranscript extends CElement {
     return html`
       <div class="row between wrap transcript-head">
         <h2 id="transcript-title">${t('record_page.transcript')}</h2>
-        ${this.playable
-          ? html`<label class="choice"><input type="checkbox" .checked=${this._follow} data-testid="transcript-follow"
-              @change=${(/** @type {Event} */ event) => { this._follow = /** @type {HTMLInputElement} */ (event.target).checked; }}><span>${t('record_page.follow')}</span></label>`
-          : nothing}
+        ${
+          this.playable
+            ? html`<label class="choice"
+                ><input
+                  type="checkbox"
+                  .checked=${this._follow}
+                  data-testid="transcript-follow"
+                  @change=${(/** @type {Event} */ event) => {
+                    this._follow = /** @type {HTMLInputElement} */ (event.target).checked;
+                  }}
+                /><span>${t('record_page.follow')}</span></label
+              >`
+            : nothing
+        }
       </div>
-      ${this.lines.length === 0
-        ? html`<p class="quiet">${t('record_page.transcript_none')}</p>`
-        : html`<ol class="transcript-lines" aria-labelledby="transcript-title" tabindex="0" data-testid="transcript">
-            ${this.lines.map((line, index) => this._line(line, index === current))}
-          </ol>`}
+      ${
+        this.lines.length === 0
+          ? html`<p class="quiet">${t('record_page.transcript_none')}</p>`
+          : html`<ol class="transcript-lines" aria-labelledby="transcript-title" tabindex="0" data-testid="transcript">
+              ${this.lines.map((line, index) => this._line(line, index === current))}
+            </ol>`
+      }
     `;
   }
 
@@ -73,18 +88,42 @@ export class CTranscript extends CElement {
     const time = offset === null ? formatTime(line.at) : formatDuration(offset);
     const canJump = this.playable && offset !== null;
     return html`
-      <li class="transcript-line" data-type=${line.type} aria-current=${isOn ? 'true' : nothing} data-testid="transcript-line">
-        ${canJump
-          ? html`<button class="transcript-time figures" type="button" aria-label=${t('record_page.jump', { time })} @click=${() => this.emit('seek', offset)}>${time}</button>`
-          : html`<span class="transcript-time figures quiet">${time}</span>`}
-        ${line.type === 'message'
-          ? html`<div class="grow"><span class="strong block small">${line.message.author_name}</span>
-              ${line.message.text ? html`<p class="written">${line.message.text}</p>` : nothing}
-              ${line.message.attachments.map((attachment) => html`
-                <button class="link-button row" type="button" @click=${() => this.emit('open-attachment', attachment)}>
-                  <c-icon name="attach"></c-icon>${attachment.name} (${formatBytes(attachment.size_bytes)})</button>`)}
-            </div>`
-          : html`<p class="grow quiet">${eventText(line.event)}</p>`}
+      <li
+        class="transcript-line"
+        data-type=${line.type}
+        aria-current=${isOn ? 'true' : nothing}
+        data-testid="transcript-line"
+      >
+        ${
+          canJump
+            ? html`<button
+                class="transcript-time figures"
+                type="button"
+                aria-label=${t('record_page.jump', { time })}
+                @click=${() => this.emit('seek', offset)}
+              >
+                ${time}
+              </button>`
+            : html`<span class="transcript-time figures quiet">${time}</span>`
+        }
+        ${
+          line.type === 'message'
+            ? html`<div class="grow">
+                <span class="strong block small">${line.message.author_name}</span>
+                ${line.message.text ? html`<p class="written">${line.message.text}</p>` : nothing}
+                ${line.message.attachments.map(
+                  (attachment) =>
+                    html` <button
+                      class="link-button row"
+                      type="button"
+                      @click=${() => this.emit('open-attachment', attachment)}
+                    >
+                      <c-icon name="attach"></c-icon>${attachment.name} (${formatBytes(attachment.size_bytes)})
+                    </button>`,
+                )}
+              </div>`
+            : html`<p class="grow quiet">${eventText(line.event)}</p>`
+        }
       </li>
     `;
   }

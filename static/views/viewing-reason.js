@@ -9,7 +9,12 @@ const REASONS = ['care', 'request', 'quality', 'legal', 'other'];
 
 /** <c-viewing-reason .busy .expired>: why somebody opens a record. Tells `reason` with the words for the access log. */
 export class CViewingReason extends CElement {
-  static properties = { busy: { type: Boolean }, expired: { type: Boolean }, _choice: { state: true }, _missing: { state: true } };
+  static properties = {
+    busy: { type: Boolean },
+    expired: { type: Boolean },
+    _choice: { state: true },
+    _missing: { state: true },
+  };
 
   constructor() {
     super();
@@ -27,17 +32,51 @@ export class CViewingReason extends CElement {
         <p>${t('record_page.reason_text')}</p>
         <fieldset aria-describedby="reason-error">
           <legend class="label">${t('record_page.reason')}</legend>
-          ${REASONS.map((reason) => html`
-            <label class="choice"><input type="radio" name="reason" value=${reason} .checked=${this._choice === reason} data-testid=${`reason-${reason}`}
-              @change=${() => { this._choice = reason; this._missing = ''; }}><span>${t(`record_page.reason.${reason}`)}</span></label>
-          `)}
+          ${REASONS.map(
+            (reason) => html`
+              <label class="choice"
+                ><input
+                  type="radio"
+                  name="reason"
+                  value=${reason}
+                  .checked=${this._choice === reason}
+                  data-testid=${`reason-${reason}`}
+                  @change=${() => {
+                    this._choice = reason;
+                    this._missing = '';
+                  }}
+                /><span>${t(`record_page.reason.${reason}`)}</span></label
+              >
+            `,
+          )}
         </fieldset>
-        ${this._choice === 'other'
-          ? html`<div class="field"><label for="reason-words">${t('record_page.reason_words')}</label>
-              <input id="reason-words" name="words" maxlength="200" autocomplete="off" data-testid="reason-words" aria-describedby="reason-error"></div>`
-          : nothing}
+        ${
+          this._choice === 'other'
+            ? html`<div class="field">
+                <label for="reason-words">${t('record_page.reason_words')}</label>
+                <input
+                  id="reason-words"
+                  name="words"
+                  maxlength="200"
+                  autocomplete="off"
+                  data-testid="reason-words"
+                  aria-describedby="reason-error"
+                />
+              </div>`
+            : nothing
+        }
         <div class="field"><p class="error" id="reason-error" role="alert">${this._missing}</p></div>
-        <div><button class="button primary" type="submit" aria-busy=${this.busy} ?disabled=${this.busy} data-testid="open-record"><c-icon name="eye"></c-icon>${t('record_page.open')}</button></div>
+        <div>
+          <button
+            class="button primary"
+            type="submit"
+            aria-busy=${this.busy}
+            ?disabled=${this.busy}
+            data-testid="open-record"
+          >
+            <c-icon name="eye"></c-icon>${t('record_page.open')}
+          </button>
+        </div>
       </form>
     `;
   }

@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { ageOn, departmentName, initials, localDay, nextConsultation, unfinishedNotes } from '../../static/state/clinic.js';
+import {
+  ageOn,
+  departmentName,
+  initials,
+  localDay,
+  nextConsultation,
+  unfinishedNotes,
+} from '../../static/state/clinic.js';
 
 /** @param {string} id @param {string} status @param {string} scheduled_at @param {string} [note_state] */
 const visit = (id, status, scheduled_at, note_state = 'none') =>
@@ -16,7 +23,8 @@ test('age counts birthdays, not years', () => {
 
 test('a visit under way comes before the next one planned, and nothing that is over is offered', () => {
   const visits = [
-    visit('done', 'finished', '2026-03-01T08:00:00Z'), visit('soon', 'planned', '2026-03-02T08:00:00Z'),
+    visit('done', 'finished', '2026-03-01T08:00:00Z'),
+    visit('soon', 'planned', '2026-03-02T08:00:00Z'),
     visit('now', 'in-progress', '2026-03-02T09:00:00Z'),
   ];
   assert.equal(nextConsultation(visits)?.id, 'now');
@@ -26,10 +34,15 @@ test('a visit under way comes before the next one planned, and nothing that is o
 
 test('an unfinished note belongs to a finished visit and is not signed; the newest comes first', () => {
   const visits = [
-    visit('a', 'finished', '2026-03-01T08:00:00Z', 'draft'), visit('b', 'finished', '2026-03-02T08:00:00Z', 'none'),
-    visit('c', 'finished', '2026-03-02T08:00:00Z', 'signed'), visit('d', 'in-progress', '2026-03-02T08:00:00Z', 'draft'),
+    visit('a', 'finished', '2026-03-01T08:00:00Z', 'draft'),
+    visit('b', 'finished', '2026-03-02T08:00:00Z', 'none'),
+    visit('c', 'finished', '2026-03-02T08:00:00Z', 'signed'),
+    visit('d', 'in-progress', '2026-03-02T08:00:00Z', 'draft'),
   ];
-  assert.deepEqual(unfinishedNotes(visits).map((each) => each.id), ['b', 'a']);
+  assert.deepEqual(
+    unfinishedNotes(visits).map((each) => each.id),
+    ['b', 'a'],
+  );
 });
 
 test('a department is named in the language of the reader, or as it can be', () => {

@@ -2,24 +2,46 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { emptyLobby, linkQuality, readinessOf, reduceLobby, waitingCount, waitingPeople } from '../../static/state/lobby.js';
+import {
+  emptyLobby,
+  linkQuality,
+  readinessOf,
+  reduceLobby,
+  waitingCount,
+  waitingPeople,
+} from '../../static/state/lobby.js';
 
 const NOON = '2026-03-02T12:00:00.000Z';
 
 /** @param {Partial<import('../../static/state/lobby.js').WaitingPerson>} [over] */
 const person = (over = {}) =>
   /** @type {import('../../static/state/lobby.js').WaitingPerson} */ ({
-    participant: 'pat_1', name: 'Li Na', role: 'patient', since: NOON, connected: true, consent: 'none', ...over,
+    participant: 'pat_1',
+    name: 'Li Na',
+    role: 'patient',
+    since: NOON,
+    connected: true,
+    consent: 'none',
+    ...over,
   });
 
 /** @param {string} consultation @param {import('../../static/state/lobby.js').WaitingPerson[]} waiting */
-const entry = (consultation, ...waiting) => ({ consultation, status: 'arrived', waiting, in_call: [], recording: false });
+const entry = (consultation, ...waiting) => ({
+  consultation,
+  status: 'arrived',
+  waiting,
+  in_call: [],
+  recording: false,
+});
 
 const watching = reduceLobby(emptyLobby, { type: 'watched', consultations: [entry('con_1')] });
 
 test('somebody who comes while the page is open is announced once', () => {
   const arrived = reduceLobby(watching, { type: 'changed', entry: entry('con_1', person()) });
-  assert.deepEqual(arrived.arrivals.map((each) => each.person.name), ['Li Na']);
+  assert.deepEqual(
+    arrived.arrivals.map((each) => each.person.name),
+    ['Li Na'],
+  );
   const again = reduceLobby(arrived, { type: 'changed', entry: entry('con_1', person({ consent: 'given' })) });
   assert.deepEqual(again.arrivals, []);
 });
@@ -60,19 +82,41 @@ test('the longest waiting come first, the disconnected last, and the visit in ha
     type: 'watched',
     consultations: [
       entry('con_1', person({ participant: 'pat_1', since: '2026-03-02T12:05:00.000Z' })),
-      entry('con_2', person({ participant: 'pat_2', since: NOON, connected: false }), person({ participant: 'inv_3', since: '2026-03-02T12:01:00.000Z' })),
+      entry(
+        'con_2',
+        person({ participant: 'pat_2', since: NOON, connected: false }),
+        person({ participant: 'inv_3', since: '2026-03-02T12:01:00.000Z' }),
+      ),
     ],
   });
-  assert.deepEqual(waitingPeople(lobby).map((each) => each.person.participant), ['inv_3', 'pat_1', 'pat_2']);
-  assert.deepEqual(waitingPeople(lobby, { except: 'con_2' }).map((each) => each.person.participant), ['pat_1']);
+  assert.deepEqual(
+    waitingPeople(lobby).map((each) => each.person.participant),
+    ['inv_3', 'pat_1', 'pat_2'],
+  );
+  assert.deepEqual(
+    waitingPeople(lobby, { except: 'con_2' }).map((each) => each.person.participant),
+    ['pat_1'],
+  );
 });
 
 test('readiness says what is good, what is not, and what is not known yet', () => {
-  const ready = person({ readiness: { camera: 'ok', microphone: 'silent', speaker: 'ok', round_trip_ms: 320 }, consent: 'given' });
-  assert.deepEqual(readinessOf(ready).map(({ state, tone }) => [state, tone]), [
-    ['ok', 'good'], ['silent', 'warning'], ['weak', 'warning'], ['given', 'good'],
-  ]);
-  assert.deepEqual(readinessOf(person({ connected: false })).map(({ state }) => state), ['unknown', 'unknown', 'gone', 'none']);
+  const ready = person({
+    readiness: { camera: 'ok', microphone: 'silent', speaker: 'ok', round_trip_ms: 320 },
+    consent: 'given',
+  });
+  assert.deepEqual(
+    readinessOf(ready).map(({ state, tone }) => [state, tone]),
+    [
+      ['ok', 'good'],
+      ['silent', 'warning'],
+      ['weak', 'warning'],
+      ['given', 'good'],
+    ],
+  );
+  assert.deepEqual(
+    readinessOf(person({ connected: false })).map(({ state }) => state),
+    ['unknown', 'unknown', 'gone', 'none'],
+  );
 });
 
 test('a connection is good to 200 ms, weak to 500 ms, poor beyond', () => {

@@ -8,7 +8,16 @@ import { NoteSaver } from '../../static/net/note-saver.js';
 /** A note kept as the server keeps it: a save names the version it was made from, a signed note never changes. */
 class KeptNote {
   constructor() {
-    this.note = { consultation: 'con_1', subjective: '', objective: '', assessment: '', plan: '', version: 0, signed_at: /** @type {string | null} */ (null), addenda: /** @type {object[]} */ ([]) };
+    this.note = {
+      consultation: 'con_1',
+      subjective: '',
+      objective: '',
+      assessment: '',
+      plan: '',
+      version: 0,
+      signed_at: /** @type {string | null} */ (null),
+      addenda: /** @type {object[]} */ ([]),
+    };
     this.isReachable = true;
     this.saves = 0;
   }
@@ -31,7 +40,8 @@ class KeptNote {
   /** @param {string} path @param {any} body */
   async post(path, body) {
     this._reach();
-    if (path.endsWith('/sign')) this.note = { ...this.note, version: this.note.version + 1, signed_at: '2026-03-02T12:00:00.000Z' };
+    if (path.endsWith('/sign'))
+      this.note = { ...this.note, version: this.note.version + 1, signed_at: '2026-03-02T12:00:00.000Z' };
     else this.note = { ...this.note, addenda: [...this.note.addenda, { text: body.text }] };
     return { ...this.note };
   }
@@ -97,5 +107,8 @@ test('a note signed elsewhere while I typed offers its version and loses nothing
   kept.note = { ...kept.note, version: 1, signed_at: '2026-03-02T12:00:00.000Z', plan: 'Surgery' };
   saver.type('plan', 'Rest');
   await saver.flush();
-  assert.deepEqual([saver.state.phase, saver.state.draft.plan, Boolean(saver.state.theirs?.signed_at)], ['conflict', 'Rest', true]);
+  assert.deepEqual(
+    [saver.state.phase, saver.state.draft.plan, Boolean(saver.state.theirs?.signed_at)],
+    ['conflict', 'Rest', true],
+  );
 });

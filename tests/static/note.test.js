@@ -6,7 +6,14 @@ import { applyTemplate, emptyNote, isBlank, isPending, reduceNote, retryDelay } 
 
 /** @param {object} [over] */
 const note = (over = {}) => ({
-  consultation: 'con_1', subjective: '', objective: '', assessment: '', plan: '', version: 0, addenda: [], ...over,
+  consultation: 'con_1',
+  subjective: '',
+  objective: '',
+  assessment: '',
+  plan: '',
+  version: 0,
+  addenda: [],
+  ...over,
 });
 const loaded = reduceNote(emptyNote, { type: 'loaded', note: note() });
 const typed = reduceNote(loaded, { type: 'typed', section: 'plan', text: 'Rest' });
@@ -14,7 +21,10 @@ const typed = reduceNote(loaded, { type: 'typed', section: 'plan', text: 'Rest' 
 test('typing is unsaved until the server has it', () => {
   assert.equal(loaded.phase, 'saved');
   assert.equal(typed.phase, 'unsaved');
-  const saved = reduceNote(reduceNote(typed, { type: 'saving' }), { type: 'saved', note: note({ plan: 'Rest', version: 1 }) });
+  const saved = reduceNote(reduceNote(typed, { type: 'saving' }), {
+    type: 'saved',
+    note: note({ plan: 'Rest', version: 1 }),
+  });
   assert.equal(saved.phase, 'saved');
   assert.equal(saved.note?.version, 1);
   assert.equal(isPending(saved), false);
@@ -61,7 +71,10 @@ test('loading again does not throw away what was typed', () => {
 });
 
 test('a signed note takes no typing', () => {
-  const signed = reduceNote(loaded, { type: 'settled', note: note({ version: 2, signed_at: '2026-03-02T12:00:00.000Z' }) });
+  const signed = reduceNote(loaded, {
+    type: 'settled',
+    note: note({ version: 2, signed_at: '2026-03-02T12:00:00.000Z' }),
+  });
   assert.equal(reduceNote(signed, { type: 'typed', section: 'plan', text: 'x' }), signed);
 });
 

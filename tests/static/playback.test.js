@@ -23,39 +23,75 @@ test('before the recording there is no place, after it there is its end', () => 
   assert.equal(offsetAt([], at('00:00')), null);
 });
 
-const segment = (/** @type {object} */ over) => ({ participant: 'pat_1', source: 'camera', duration_ms: 10_000, ...over });
+const segment = (/** @type {object} */ over) => ({
+  participant: 'pat_1',
+  source: 'camera',
+  duration_ms: 10_000,
+  ...over,
+});
 /** @param {object} over @returns {import('../../static/state/playback.js').Recording} */
 const recording = (over) => ({
-  id: 'rec_1', state: 'ready', duration_ms: 120_000, size_bytes: 1, sha256: '', progress: 100, spans: SPANS, segments: [], gaps: [], ...over,
+  id: 'rec_1',
+  state: 'ready',
+  duration_ms: 120_000,
+  size_bytes: 1,
+  sha256: '',
+  progress: 100,
+  spans: SPANS,
+  segments: [],
+  gaps: [],
+  ...over,
 });
 
 test('each recorded track has one lane, voices above pictures, people in the order of the record', () => {
   const lanes = lanesOf({
     participants: [
-      { participant: 'usr_1', name: 'Dr Chen', role: 'clinician' }, { participant: 'pat_1', name: 'Li Na', role: 'patient' },
+      { participant: 'usr_1', name: 'Dr Chen', role: 'clinician' },
+      { participant: 'pat_1', name: 'Li Na', role: 'patient' },
     ],
     recording: recording({
       segments: [
-        segment({ offset_ms: 0 }), segment({ source: 'microphone', offset_ms: 0 }), segment({ participant: 'usr_1', offset_ms: 2000 }),
+        segment({ offset_ms: 0 }),
+        segment({ source: 'microphone', offset_ms: 0 }),
+        segment({ participant: 'usr_1', offset_ms: 2000 }),
         segment({ started_at: '2026-03-02T12:05:00.000Z' }),
       ],
     }),
   });
-  assert.deepEqual(lanes.map((lane) => `${lane.name} ${lane.source}`), ['Dr Chen camera', 'Li Na microphone', 'Li Na camera']);
-  assert.deepEqual(lanes[2].bars, [{ from: 0, to: 10_000 }, { from: 60_000, to: 70_000 }]);
+  assert.deepEqual(
+    lanes.map((lane) => `${lane.name} ${lane.source}`),
+    ['Dr Chen camera', 'Li Na microphone', 'Li Na camera'],
+  );
+  assert.deepEqual(lanes[2].bars, [
+    { from: 0, to: 10_000 },
+    { from: 60_000, to: 70_000 },
+  ]);
 });
 
 test('a gap told twice is one gap', () => {
   const gap = { offset_ms: 4000, duration_ms: 500, participant: 'pat_1' };
-  assert.deepEqual(gapsOf(recording({ gaps: [gap], segments: [segment({ offset_ms: 0, gaps: [{ offset_ms: 4000, duration_ms: 500 }] })] })), [
-    { from: 4000, to: 4500, participant: 'pat_1' },
-  ]);
+  assert.deepEqual(
+    gapsOf(
+      recording({ gaps: [gap], segments: [segment({ offset_ms: 0, gaps: [{ offset_ms: 4000, duration_ms: 500 }] })] }),
+    ),
+    [{ from: 4000, to: 4500, participant: 'pat_1' }],
+  );
 });
 
 test('the transcript is messages and events in the order they happened, without the noise', () => {
   const lines = transcriptOf({
     participants: [{ participant: 'pat_1', name: 'Li Na', role: 'patient' }],
-    messages: [{ seq: 5, at: '2026-03-02T12:00:20.000Z', offset_ms: 20_000, author: 'pat_1', author_name: 'Li Na', text: 'Hello', attachments: [] }],
+    messages: [
+      {
+        seq: 5,
+        at: '2026-03-02T12:00:20.000Z',
+        offset_ms: 20_000,
+        author: 'pat_1',
+        author_name: 'Li Na',
+        text: 'Hello',
+        attachments: [],
+      },
+    ],
     timeline: [
       { offset_ms: 30_000, at: '2026-03-02T12:00:30.000Z', kind: 'visit_finished' },
       { offset_ms: null, at: '2026-03-02T11:59:00.000Z', kind: 'participant_admitted', participant: 'pat_1' },
@@ -64,22 +100,35 @@ test('the transcript is messages and events in the order they happened, without 
       { offset_ms: 12_000, at: '2026-03-02T12:00:12.000Z', kind: 'track_published', source: 'screen' },
     ],
   });
-  assert.deepEqual(lines.map((line) => (line.type === 'message' ? 'message' : line.event.kind)), [
-    'participant_admitted', 'track_published', 'message', 'visit_finished',
-  ]);
+  assert.deepEqual(
+    lines.map((line) => (line.type === 'message' ? 'message' : line.event.kind)),
+    ['participant_admitted', 'track_published', 'message', 'visit_finished'],
+  );
   assert.equal(lines[0].type === 'event' && lines[0].event.role, 'patient');
 });
 
 test('the line that is on is the last one that has begun; what lies before the recording is passed over', () => {
   const lines = [{ offset: null }, { offset: 0 }, { offset: 5000 }, { offset: 9000 }];
-  assert.deepEqual([0, 4999, 5000, 99_000].map((position) => lineAt(lines, position)), [1, 1, 2, 3]);
+  assert.deepEqual(
+    [0, 4999, 5000, 99_000].map((position) => lineAt(lines, position)),
+    [1, 1, 2, 3],
+  );
   assert.equal(lineAt([{ offset: 5 }], 1), -1);
 });
 
 test("everybody's newest answer counts", () => {
   const consent = (/** @type {string} */ participant, /** @type {string} */ decision) => ({
-    participant, decision, name: '', version: '1', language: 'en', at: '', text: '',
+    participant,
+    decision,
+    name: '',
+    version: '1',
+    language: 'en',
+    at: '',
+    text: '',
   });
   const latest = latestConsents([consent('pat_1', 'given'), consent('usr_1', 'given'), consent('pat_1', 'withdrawn')]);
-  assert.deepEqual(latest.map((each) => each.decision), ['withdrawn', 'given']);
+  assert.deepEqual(
+    latest.map((each) => each.decision),
+    ['withdrawn', 'given'],
+  );
 });

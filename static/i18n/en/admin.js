@@ -97,7 +97,8 @@ export default {
   'health.hours': '{hours} h {minutes} min',
   'health.minutes': '{minutes} min',
 
-  'audit.lead': 'Who did what, when. Contents of records are never shown here. Each entry is chained to the one before, so a change would be noticed.',
+  'audit.lead':
+    'Who did what, when. Contents of records are never shown here. Each entry is chained to the one before, so a change would be noticed.',
   'audit.column.at': 'Time',
   'audit.column.actor': 'Who',
   'audit.column.action': 'Action',

@@ -50,7 +50,8 @@ export default {
   'record_page.back': 'Archive',
   'record_page.title': '{name}, {date}',
   'record_page.reason_title': 'Why are you opening this recording?',
-  'record_page.reason_text': 'The recording is part of a medical record. Your reason is written into the access log with your name and the time.',
+  'record_page.reason_text':
+    'The recording is part of a medical record. Your reason is written into the access log with your name and the time.',
   'record_page.reason': 'Reason',
   'record_page.reason.care': 'Further treatment of the patient',
   'record_page.reason.request': 'The patient asked for a copy',
@@ -67,11 +68,14 @@ export default {
   'record_page.not_recorded': 'This consultation was not recorded',
   'record_page.not_recorded_text': 'Chat, events and the note are kept all the same.',
   'record_page.composing': 'The recording is being prepared',
-  'record_page.composing_text': 'The pictures are put side by side and the voices mixed. This page shows it when it is ready; you need not wait here.',
+  'record_page.composing_text':
+    'The pictures are put side by side and the voices mixed. This page shows it when it is ready; you need not wait here.',
   'record_page.progress': '{progress} % done',
   'record_page.failed': 'The recording could not be prepared',
-  'record_page.failed_text': 'The segments recorded during the visit are safe. Try again; if it fails again, tell the administrator.',
-  'record_page.failure.nothing_recorded': 'Nobody was recorded: no sound and no picture arrived while recording was on.',
+  'record_page.failed_text':
+    'The segments recorded during the visit are safe. Try again; if it fails again, tell the administrator.',
+  'record_page.failure.nothing_recorded':
+    'Nobody was recorded: no sound and no picture arrived while recording was on.',
   'record_page.failure.storage_full': 'There is no free storage left.',
   'record_page.failure.storage_failed': 'The storage did not answer.',
   'record_page.failure.crashed': 'The preparation ended before it was done.',
@@ -80,7 +84,8 @@ export default {
   'record_page.recording_now': 'The visit is still being recorded',
   'record_page.recording_now_text': 'The recording can be played when the visit is finished.',
   'record_page.timeline': 'Timeline',
-  'record_page.timeline_hint': 'Arrow keys move by 5 seconds, Page Up and Page Down by a minute, Home and End to either end.',
+  'record_page.timeline_hint':
+    'Arrow keys move by 5 seconds, Page Up and Page Down by a minute, Home and End to either end.',
   'record_page.position': '{now} of {total}',
   'record_page.lane.microphone': 'voice',
   'record_page.lane.camera': 'picture',
@@ -146,5 +151,4 @@ export default {
   'event.track_published': '{name} shared the screen',
   'event.track_unpublished': '{name} stopped sharing the screen',
   'event.other': 'Event: {kind}',
-
 };

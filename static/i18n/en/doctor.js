@@ -19,7 +19,6 @@ export default {
   'sign_in.demo_patient_link': 'Open the patient’s link',
   'sign_in.demo_patient_link_hint': 'As a patient sees it, without an account. Best in a private window or on a phone.',
 
-
   'sex.female': 'Female',
   'sex.male': 'Male',
   'sex.other': 'Other',
@@ -52,7 +51,8 @@ export default {
   'home.later': 'You can check your camera and microphone any time before.',
   'home.running': 'The doctor has begun. You can go back in.',
   'home.nothing_title': 'No consultation is planned',
-  'home.nothing_text': 'When the clinic has planned one, it appears here and you can join it with one button. To make an appointment, call the clinic.',
+  'home.nothing_text':
+    'When the clinic has planned one, it appears here and you can join it with one button. To make an appointment, call the clinic.',
   'home.planned_too': 'Also planned',
   'home.earlier': 'Earlier consultations',
   'home.earlier_none': 'After your first consultation its summary is kept here.',
@@ -180,7 +180,8 @@ export default {
   'visit.invite': 'Invite somebody',
   'visit.invite_short': 'Invite',
   'visit.invite_title': 'Invite somebody to this visit',
-  'visit.invite_text': 'They come into the waiting room of this visit and you admit them. They hear and see the visit, not the medical record.',
+  'visit.invite_text':
+    'They come into the waiting room of this visit and you admit them. They hear and see the visit, not the medical record.',
   'visit.invite_relation': 'Who is it?',
   'visit.invite_name': 'Name, as shown in the call',
   'visit.invite_name_missing': 'Enter a name.',
@@ -225,9 +226,11 @@ export default {
   'visit.recording_stopped.storage_failed': 'Recording has stopped: it could not be stored. Tell the administrator.',
   'visit.finish_short': 'Finish',
   'visit.finish_title': 'Finish the visit?',
-  'visit.finish_text': 'The call ends for everybody and nobody can return to it. The recording, if there is one, is closed and put into the archive. You can still write and sign the note.',
+  'visit.finish_text':
+    'The call ends for everybody and nobody can return to it. The recording, if there is one, is closed and put into the archive. You can still write and sign the note.',
   'visit.finish_note_unsigned': 'The note is not signed yet. It waits for you under “Notes to finish”.',
-  'visit.finish_unsaved': 'The note has changes that are not saved yet. They are kept on this page and saved when the connection allows it.',
+  'visit.finish_unsaved':
+    'The note has changes that are not saved yet. They are kept on this page and saved when the connection allows it.',
   'visit.finish_action': 'Finish the visit',
   'visit.finished': 'The visit is finished.',
   'visit.over_title': 'This visit is finished',
@@ -307,7 +310,10 @@ export default {
   'chart.range_low': 'Reference from {low}',
   'chart.range_high': 'Reference up to {high}',
   'chart.as_table': 'As a table',
-  'chart.summary': { one: '{name}: {value} {unit} on {date}', other: '{name}: {count} measurements, last {value} {unit} on {date}' },
+  'chart.summary': {
+    one: '{name}: {value} {unit} on {date}',
+    other: '{name}: {count} measurements, last {value} {unit} on {date}',
+  },
   'chart.high': 'high',
   'chart.low': 'low',
   'chart.within': 'in range',
@@ -344,13 +350,16 @@ export default {
   'note.template.followup.assessment': 'Course: better / same / worse\nTarget reached:',
   'note.template.followup.plan': 'Continue:\nChange:\nNext check:',
   'note.template.hypertension': 'Blood pressure review',
-  'note.template.hypertension.subjective': 'Headache, dizziness, chest pain, breathlessness:\nSalt, alcohol, exercise, sleep:',
+  'note.template.hypertension.subjective':
+    'Headache, dizziness, chest pain, breathlessness:\nSalt, alcohol, exercise, sleep:',
   'note.template.hypertension.objective': 'Home readings (average of 7 days):\nHeart rate:\nWeight:',
   'note.template.hypertension.assessment': 'Control: at target / above target\nCardiovascular risk:',
-  'note.template.hypertension.plan': 'Medication:\nHome readings morning and evening for 7 days\nBlood tests:\nFollow-up in:',
+  'note.template.hypertension.plan':
+    'Medication:\nHome readings morning and evening for 7 days\nBlood tests:\nFollow-up in:',
   'note.sign': 'Sign the note',
   'note.sign_title': 'Sign this note?',
-  'note.sign_text': 'A signed note can no longer be changed. Later remarks are added under it. The patient can read it.',
+  'note.sign_text':
+    'A signed note can no longer be changed. Later remarks are added under it. The patient can read it.',
   'note.sign_action': 'Sign',
   'note.signed': 'The note is signed.',
   'note.signed_by': 'Signed by {name}, {time}',
@@ -361,7 +370,8 @@ export default {
   'note.addendum_add': 'Add addendum',
   'note.addendum_added': 'The addendum is added.',
   'note.conflict_title': 'This note was changed somewhere else',
-  'note.conflict_text': 'It was saved on another page or by a colleague while you were writing. Both versions are shown; nothing is lost until you choose.',
+  'note.conflict_text':
+    'It was saved on another page or by a colleague while you were writing. Both versions are shown; nothing is lost until you choose.',
   'note.conflict_theirs': 'The saved version, {time}',
   'note.conflict_mine': 'What you wrote here',
   'note.keep_mine': 'Keep what I wrote',

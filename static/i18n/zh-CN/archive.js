@@ -146,5 +146,4 @@ export default {
   'event.track_published': '{name}开始共享屏幕',
   'event.track_unpublished': '{name}停止共享屏幕',
   'event.other': '事件：{kind}',
-
 };

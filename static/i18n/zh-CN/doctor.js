@@ -18,7 +18,6 @@ export default {
   'sign_in.demo_patient_link': '打开患者问诊链接',
   'sign_in.demo_patient_link_hint': '无需账号，与患者所见一致。建议使用无痕窗口或手机打开。',
 
-
   'sex.female': '女',
   'sex.male': '男',
   'sex.other': '其他',
@@ -219,7 +218,8 @@ export default {
   'visit.recording_stopped.storage_failed': '录制已停止：无法保存，请联系管理员。',
   'visit.finish_short': '结束',
   'visit.finish_title': '确定结束问诊？',
-  'visit.finish_text': '所有人的通话都将结束，且不能再次进入。如有录制，将停止并归入存档。您仍可继续书写并签署病程记录。',
+  'visit.finish_text':
+    '所有人的通话都将结束，且不能再次进入。如有录制，将停止并归入存档。您仍可继续书写并签署病程记录。',
   'visit.finish_note_unsigned': '病程记录尚未签名，可稍后在“待完成的病程记录”中继续。',
   'visit.finish_unsaved': '病程记录有尚未保存的内容，已保留在本页，连接恢复后自动保存。',
   'visit.finish_action': '结束问诊',
@@ -353,7 +353,8 @@ export default {
   'note.addendum_add': '提交补充记录',
   'note.addendum_added': '补充记录已提交。',
   'note.conflict_title': '病程记录已在别处被修改',
-  'note.conflict_text': '在您书写期间，该记录已在其他页面或由同事保存。两个版本均已列出，在您选择之前不会丢失任何内容。',
+  'note.conflict_text':
+    '在您书写期间，该记录已在其他页面或由同事保存。两个版本均已列出，在您选择之前不会丢失任何内容。',
   'note.conflict_theirs': '已保存的版本（{time}）',
   'note.conflict_mine': '您在此书写的内容',
   'note.keep_mine': '保留我的内容',
