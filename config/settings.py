@@ -73,7 +73,7 @@ class Clinic:
     """What the pages say about the house."""
 
     name_en: str = "Consilium Clinic"
-    name_zh: str = "康达互联网医院"
+    name_zh: str = "康聚互联网医院"
     emergency_en: str = "If this is an emergency, call your local emergency number now."
     emergency_zh: str = "如遇紧急情况，请立即拨打120或前往最近的急诊。"
     languages: tuple[str, ...] = ("en", "zh-CN")

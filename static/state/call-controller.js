@@ -342,7 +342,9 @@ export class CallController {
       session.on('typing', ({ participant }) =>
         this._reduceChat({ type: 'typing', participant, until: this._now().getTime() + TYPING_SHOWN_MS }),
       ),
-      session.on('media_offer', (offer) => this.media.offered(offer)),
+      session.on('media_offer', (offer) => {
+        if (!offer.probe) this.media.offered(offer); // a probe is the join page's
+      }),
       session.on('media_state', ({ participant, state }) => {
         if (participant === this.you?.participant && this._mediaOn) this.media.told(state);
       }),

@@ -169,7 +169,8 @@ export class CAppShell extends CElement {
       ${
         meta.value?.demonstration
           ? html`<aside class="app-demonstration" aria-label=${t('core.notice')} data-testid="demonstration">
-              <c-icon name="info"></c-icon><span>${t('core.demonstration')}</span>
+              <c-icon name="info"></c-icon><span class="full">${t('core.demonstration')}</span
+              ><span class="brief">${t('core.demonstration_brief')}</span>
             </aside>`
           : nothing
       }

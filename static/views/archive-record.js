@@ -147,30 +147,7 @@ export class CArchiveRecord extends Page {
         </div>
       </div>`;
     }
-    if (recording.state === 'failed') {
-      return html`<div class="notice danger" role="alert" data-testid="composition-failed">
-        <c-icon name="alert"></c-icon>
-        <div class="grow stack tight">
-          <p class="strong">${t('record_page.failed')}</p>
-          <p>
-            ${hasText(`record_page.failure.${recording.failure}`) ? t(`record_page.failure.${recording.failure}`) : ''}
-            ${t('record_page.failed_text')}
-          </p>
-          <div>
-            <button
-              class="button"
-              type="button"
-              aria-busy=${this._busy}
-              ?disabled=${this._busy}
-              data-testid="compose-again"
-              @click=${this._composeAgain}
-            >
-              <c-icon name="refresh"></c-icon>${t('record_page.retry')}
-            </button>
-          </div>
-        </div>
-      </div>`;
-    }
+    if (recording.state === 'failed') return this._failed(recording.failure ?? 'internal');
     if (recording.state === 'recording') {
       return html`<div class="notice">
         <c-icon name="info"></c-icon>
@@ -186,6 +163,41 @@ export class CArchiveRecord extends Page {
       .expired=${this._expired}
       @reason=${(/** @type {CustomEvent<string>} */ event) => this._open(event.detail)}
     ></c-viewing-reason>`;
+  }
+
+  /** Why there is no film, and what to do about it. @param {string} failure */
+  _failed(failure) {
+    const words = `record_page.failure.${failure}`;
+    const isHopeless = failure === 'nothing_recorded';
+    return html`<div
+      class=${isHopeless ? 'notice warning' : 'notice danger'}
+      role="alert"
+      data-testid="composition-failed"
+      data-failure=${failure}
+    >
+      <c-icon name="alert"></c-icon>
+      <div class="grow stack tight">
+        <p class="strong">${t('record_page.failed')}</p>
+        <p>${t(hasText(words) ? words : 'record_page.failure.internal')}</p>
+        ${
+          isHopeless
+            ? nothing
+            : html`<p class="quiet">${t('record_page.failed_safe')}</p>
+                <div>
+                  <button
+                    class="button"
+                    type="button"
+                    aria-busy=${this._busy}
+                    ?disabled=${this._busy}
+                    data-testid="compose-again"
+                    @click=${this._composeAgain}
+                  >
+                    <c-icon name="refresh"></c-icon>${t('record_page.retry')}
+                  </button>
+                </div>`
+        }
+      </div>
+    </div>`;
   }
 
   /** @param {ArchiveRecord} record */

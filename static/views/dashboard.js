@@ -264,21 +264,19 @@ export class CDashboard extends Page {
           >
           <span class="quiet small block">${t('duration.minutes', { minutes: visit.planned_minutes })}</span>
         </p>
-        <div class="grow">
-          <p>
+        <div class="grow visit-about">
+          <p class="visit-name">
             <a class="strong row-link" data-row href=${`/visit/${visit.id}`} data-testid="open-visit"
               >${visit.patient.name}</a
             >
-            <span class="small quiet">${patientFacts(visit.patient)}</span>
+            <c-badge kind=${STATUS_KINDS[status]} text=${t(`status.${status}`)}></c-badge>
+            ${entry?.recording ? html`<c-badge kind="recording" text=${t('dashboard.recording')}></c-badge>` : nothing}
           </p>
-          <p>${visit.reason}</p>
+          <p class="small quiet">${patientFacts(visit.patient)}</p>
+          <p class="visit-reason">${visit.reason}</p>
           ${entry?.in_call.length ? html`<p class="small quiet">${t('dashboard.in_call', { names: formatList(entry.in_call) })}</p>` : nothing}
         </div>
-        <div class="visit-state">
-          ${entry?.recording ? html`<c-badge kind="recording" text=${t('dashboard.recording')}></c-badge>` : nothing}
-          <c-badge kind=${STATUS_KINDS[status]} text=${t(`status.${status}`)}></c-badge>
-          ${isOver(visit) ? nothing : this._actions(visit)}
-        </div>
+        ${isOver(visit) ? nothing : this._actions(visit)}
       </li>
     `;
   }
@@ -288,7 +286,7 @@ export class CDashboard extends Page {
     const link = t('dashboard.copy_link_for', { name: visit.patient.name });
     const cancel = t('dashboard.cancel_for', { name: visit.patient.name });
     return html`
-      <span class="row">
+      <span class="visit-actions">
         <button
           class="button quiet small"
           type="button"

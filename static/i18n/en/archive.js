@@ -72,13 +72,16 @@ export default {
     'The pictures are put side by side and the voices mixed. This page shows it when it is ready; you need not wait here.',
   'record_page.progress': '{progress} % done',
   'record_page.failed': 'The recording could not be prepared',
-  'record_page.failed_text':
-    'The segments recorded during the visit are safe. Try again; if it fails again, tell the administrator.',
+  'record_page.failed_safe': 'What was recorded during the visit is safe.',
   'record_page.failure.nothing_recorded':
-    'Nobody was recorded: no sound and no picture arrived while recording was on.',
-  'record_page.failure.storage_full': 'There is no free storage left.',
-  'record_page.failure.storage_failed': 'The storage did not answer.',
-  'record_page.failure.crashed': 'The preparation ended before it was done.',
+    'Nobody was recorded: no sound and no picture arrived while recording was on. There is nothing to prepare; chat, events and note are below.',
+  'record_page.failure.storage_full':
+    'There is no free storage left on the server. Ask the administrator to make room, then prepare the recording again.',
+  'record_page.failure.storage_failed':
+    'The server could not write to its storage. Wait a few minutes and prepare the recording again; if that fails too, tell the administrator.',
+  'record_page.failure.crashed': 'The preparation was cut short, perhaps because the server restarted. Start it again.',
+  'record_page.failure.internal':
+    'The server met a fault it does not know. Start again; if that fails too, tell the administrator, who finds the cause in the server’s log.',
   'record_page.retry': 'Prepare again',
   'record_page.retrying': 'Preparation has started.',
   'record_page.recording_now': 'The visit is still being recorded',

@@ -6,7 +6,7 @@ export default {
   'call.join_failed': 'This consultation cannot be opened',
   'call.hello': 'Hello {name}',
   'call.with_doctor': 'With {name}, {department}',
-  'call.invited': 'You have been invited to take part in a consultation. The doctor will call you in.',
+  'call.invited': 'You have been invited to take part in this consultation. The doctor will call you in.',
   'call.zone': 'your time zone, {zone}',
   'call.device_check': 'Camera and microphone',
   'call.ask_first': 'Your browser will ask whether it may use your camera and microphone. Choose “Allow”.',
@@ -24,9 +24,12 @@ export default {
   'call.heard': 'We can hear you.',
   'call.not_heard': 'We can’t hear you. Check that the microphone is switched on and the right one is chosen.',
   'call.connection_checking': 'Checking the connection to the clinic …',
-  'call.connection_good': 'Your connection to the clinic is good ({milliseconds} ms).',
+  'call.connection_good': 'Your connection is good: sound and picture will get through ({milliseconds} ms).',
   'call.connection_slow':
-    'Your connection is slow ({milliseconds} ms). Stay near the router or use another network if you can.',
+    'Sound and picture will get through, but your connection is slow ({milliseconds} ms): stay near the router or use another network if you can.',
+  'call.connection_blocked': 'The clinic can be reached, but your network lets no sound and picture through.',
+  'call.connection_blocked_help':
+    'Use another network, for example mobile data, or ask the people who run this one to open UDP port {port}. You can also go on: messages to the doctor will work.',
   'call.connection_no_media':
     'The clinic can be reached, but this browser cannot carry pictures. Please use a current Chrome, Safari, Firefox or Edge.',
   'call.connection_failed': 'The clinic cannot be reached at the moment.',

@@ -28,6 +28,7 @@ export default {
   'core.role_guest': 'Guest',
   'core.notice': 'Notice',
   'core.demonstration': 'Demonstration: invented people, do not enter real patient data.',
+  'core.demonstration_brief': 'Demonstration: no real patient data.',
   'core.offline': 'You are offline. We go on as soon as the connection is back.',
   'core.go_to_start': 'Go to the start page',
   'core.nothing_here': 'There is nothing here',

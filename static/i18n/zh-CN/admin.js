@@ -139,7 +139,7 @@ export default {
   'audit.action.note.sign': '签署病程记录',
   'audit.action.note.write': '书写病程记录',
   'audit.action.participant.admit': '接诊',
-  'audit.action.participant.hold': '请返回候诊室',
+  'audit.action.participant.hold': '请患者返回候诊室',
   'audit.action.participant.remove': '移出人员',
   'audit.action.patient.add': '新建病历',
   'audit.action.patient.manage': '管理患者',

@@ -28,6 +28,7 @@ export default {
   'core.role_guest': '受邀人员',
   'core.notice': '提示',
   'core.demonstration': '演示环境：人员均为虚构，请勿录入真实患者信息。',
+  'core.demonstration_brief': '演示环境，请勿录入真实患者信息。',
   'core.offline': '网络已断开，恢复后将自动继续。',
   'core.go_to_start': '回到首页',
   'core.nothing_here': '没有找到该页面',

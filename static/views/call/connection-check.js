@@ -1,7 +1,8 @@
 // @ts-check
-import { html } from 'lit';
+import { html, nothing } from 'lit';
 import { t } from '../../i18n/i18n.js';
 import { session } from '../../net/session.js';
+import { probeMedia } from '../../rtc/probe.js';
 import { CElement } from '../element.js';
 import '../icon.js';
 
@@ -11,56 +12,84 @@ const SOCKET_MS = 8000;
 
 /**
  * The line to the clinic in one sentence: whether its server answers, how fast, whether a lasting connection stands, and
- * whether this browser can carry sound and picture. Emits `checked` with { round_trip_ms }.
+ * whether sound and picture will get through. Emits `checked` with { round_trip_ms } as soon as that is known; nothing
+ * that is found here keeps anybody from going on.
  */
 export class CConnectionCheck extends CElement {
-  static properties = { _state: { state: true }, _roundTrip: { state: true } };
+  static properties = { _state: { state: true }, _roundTrip: { state: true }, _port: { state: true } };
 
   constructor() {
     super();
-    /** @type {'checking' | 'good' | 'slow' | 'no_media' | 'failed'} */
+    /** @type {'checking' | 'good' | 'slow' | 'blocked' | 'no_media' | 'failed'} */
     this._state = 'checking';
     this._roundTrip = 0;
+    this._port = '';
+    /** Ends what is being tried. */
+    this._leaving = new AbortController();
   }
 
   connectedCallback() {
     super.connectedCallback();
+    this._leaving = new AbortController();
+    this.keep(() => this._leaving.abort());
     this._check();
   }
 
   render() {
-    const icons = { checking: 'wifi', good: 'check', slow: 'signal-low', no_media: 'alert', failed: 'wifi-off' };
-    const tone = {
-      checking: '',
-      good: 'good-text',
-      slow: 'warning-text',
-      no_media: 'warning-text',
-      failed: 'warning-text',
+    const state = this._state;
+    const icons = {
+      checking: 'wifi',
+      good: 'check',
+      slow: 'signal-low',
+      blocked: 'alert',
+      no_media: 'alert',
+      failed: 'wifi-off',
     };
+    const tone = state === 'checking' ? '' : state === 'good' ? 'good-text' : 'warning-text';
+    const again = state === 'failed' || state === 'blocked';
     return html`
-      <p class=${`row ${tone[this._state]}`} role="status" data-testid="connection" data-state=${this._state}>
-        <c-icon name=${icons[this._state]}></c-icon>
-        <span>${t(`call.connection_${this._state}`, { milliseconds: this._roundTrip })}</span>
-        ${
-          this._state === 'failed'
-            ? html`<button class="link-button" type="button" @click=${this._check}>${t('core.try_again')}</button>`
-            : ''
-        }
-      </p>
+      <div class=${`row ${tone}`} role="status" data-testid="connection" data-state=${state}>
+        <c-icon name=${icons[state]}></c-icon>
+        <div class="stack tight">
+          <p>${t(`call.connection_${state}`, { milliseconds: this._roundTrip })}</p>
+          ${state === 'blocked' ? html`<p class="quiet">${t('call.connection_blocked_help', { port: this._port })}</p>` : nothing}
+          ${
+            again
+              ? html`<p>
+                  <button class="link-button" type="button" data-testid="connection-again" @click=${this._check}>
+                    ${t('core.try_again')}
+                  </button>
+                </p>`
+              : nothing
+          }
+        </div>
+      </div>
     `;
   }
 
   async _check() {
+    const { signal } = this._leaving;
     this._state = 'checking';
     try {
       this._roundTrip = await roundTrip();
       await socketStands();
-      this._state = !canCarryMedia() ? 'no_media' : this._roundTrip > SLOW_MS ? 'slow' : 'good';
       this.emit('checked', { round_trip_ms: this._roundTrip });
+      const found = await this._tryMedia(signal);
+      if (!signal.aborted) this._state = found;
     } catch {
+      if (signal.aborted) return;
       this._state = 'failed';
       this.emit('checked', { round_trip_ms: null });
     }
+  }
+
+  /** @param {AbortSignal} signal @returns {Promise<'good' | 'slow' | 'blocked' | 'no_media'>} */
+  async _tryMedia(signal) {
+    if (!canCarryMedia()) return 'no_media';
+    const { through, port } = await probeMedia({ session, signal });
+    this._port = port;
+    if (!through) return 'blocked';
+    return this._roundTrip > SLOW_MS ? 'slow' : 'good';
   }
 }
 

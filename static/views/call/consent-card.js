@@ -31,7 +31,9 @@ export class CConsentCard extends CElement {
       >
         <legend class=${this.bare ? 'visually-hidden' : 'consent-heading'}>${t('call.consent_heading')}</legend>
         <div id="consent-words">${consentWords()}</div>
-        <p class="quiet small">${t('call.consent_note')} ${t('call.consent_version', { version })}</p>
+        <p class="quiet small">
+          ${t('call.consent_note')} <span class="nowrap">${t('call.consent_version', { version })}</span>
+        </p>
         <div class="consent-answers">
           ${this._choice('given', t('call.consent_given'))} ${this._choice('refused', t('call.consent_refused'))}
         </div>

@@ -26,7 +26,7 @@ export class CRecordingBanner extends CElement {
       <div class="recording-banner" role="status" data-testid="recording-banner">
         <span class="recording-dot" aria-hidden="true"></span>
         <strong>${t('call.recording')}</strong>
-        <span
+        <span class="recording-names"
           >${names.length > 0 ? t('call.recording_agreed', { names: formatList(names) }) : t('call.recording_agreed_all')}</span
         >
       </div>

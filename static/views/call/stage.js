@@ -16,7 +16,8 @@ import './tile.js';
 
 /**
  * <c-call-stage .call=${call}>: everybody's pictures and voices. One is large (whoever is pinned, else a shared screen,
- * else the doctor for the patient and the patient for the doctor), the others stand in a strip, oneself in a corner.
+ * else the doctor for the patient and the patient for the doctor), the others stand in a strip, oneself in a corner. The
+ * foot below the pictures is kept for words: what is going on, short messages, captions.
  */
 export class CCallStage extends CElement {
   static properties = { call: { attribute: false }, _pinned: { state: true } };
@@ -26,11 +27,18 @@ export class CCallStage extends CElement {
     /** @type {CallController | null} */
     this.call = null;
     this._pinned = '';
+    this._size = new ResizeObserver(() => this._placeToasts());
   }
 
   connectedCallback() {
     super.connectedCallback();
     if (this.call) this.keep(this.call.subscribe(() => this.requestUpdate()));
+    const stage = this.querySelector('.stage');
+    if (stage) this._size.observe(stage);
+    this.keep(() => {
+      this._size.disconnect();
+      for (const name of ['start', 'end', 'foot']) document.documentElement.style.removeProperty(`--stage-${name}`);
+    });
   }
 
   render() {
@@ -40,35 +48,57 @@ export class CCallStage extends CElement {
     const main = places.find((place) => place.key === this._pinned) ?? mainOf(places, call.isDoctor);
     const strip = places.filter((place) => place !== main);
     return html`
-      <div class=${strip.length > 0 ? 'stage with-strip' : 'stage'} data-testid="stage" ?data-broken=${isBroken(call)}>
-        <c-recording-banner .call=${call}></c-recording-banner>
-        <div class="stage-main">
+      <div class="stage" data-testid="stage" ?data-broken=${isBroken(call)}>
+        <div class=${strip.length > 0 ? 'stage-pictures with-strip' : 'stage-pictures'}>
+          <c-recording-banner .call=${call}></c-recording-banner>
+          <div class="stage-main">
+            ${
+              main
+                ? repeat(
+                    [main],
+                    (place) => place.key,
+                    (place) => this._tile(place, places.length > 1),
+                  )
+                : this._alone(call)
+            }
+          </div>
           ${
-            main
-              ? repeat(
-                  [main],
-                  (place) => place.key,
-                  (place) => this._tile(place, places.length > 1),
-                )
-              : this._alone(call)
+            strip.length > 0
+              ? html`<div class="stage-strip">
+                  ${repeat(
+                    strip,
+                    (place) => place.key,
+                    (place) => this._tile(place, true),
+                  )}
+                </div>`
+              : nothing
           }
+          <c-self-view .call=${call} .corner=${call.isDoctor ? 'bottom-right' : 'top-right'}></c-self-view>
+          <c-call-sound .call=${call}></c-call-sound>
         </div>
-        ${
-          strip.length > 0
-            ? html`<div class="stage-strip">
-                ${repeat(
-                  strip,
-                  (place) => place.key,
-                  (place) => this._tile(place, true),
-                )}
-              </div>`
-            : nothing
-        }
-        <c-self-view .call=${call} .corner=${call.isDoctor ? 'bottom-right' : 'top-right'}></c-self-view>
-        ${this._status(call)}
-        <c-call-sound .call=${call}></c-call-sound>
+        <div class="stage-foot" data-testid="stage-foot">${this._status(call)}</div>
       </div>
     `;
+  }
+
+  firstUpdated() {
+    const stage = this.querySelector('.stage');
+    if (stage) this._size.observe(stage);
+  }
+
+  updated() {
+    this._placeToasts();
+  }
+
+  /** Short messages stand in the foot of the stage, and above it while it says something itself. */
+  _placeToasts() {
+    const foot = this.querySelector('.stage-foot')?.getBoundingClientRect();
+    if (!foot) return;
+    const isTaken = this.querySelector('.stage-status') !== null;
+    const { style } = document.documentElement;
+    style.setProperty('--stage-start', `${Math.round(foot.left)}px`);
+    style.setProperty('--stage-end', `${Math.round(innerWidth - foot.right)}px`);
+    style.setProperty('--stage-foot', `${Math.round(innerHeight - (isTaken ? foot.top : foot.bottom))}px`);
   }
 
   /** @param {Place} place @param {boolean} pinnable */
