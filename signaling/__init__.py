@@ -9,6 +9,7 @@ from rooms.ports import AttachmentDirectory, IceServer, MediaPlane, Reception
 from rooms.service import RoomService
 from signaling.gateway import Gateway
 from signaling.namespace import Namespace, Ports
+from signaling.probes import Probes
 from signaling.sessions import Sessions
 from signaling.transport import Transport
 
@@ -34,9 +35,10 @@ def create_server(
     """
     transport = Transport(origins=origins)
     sessions = Sessions()
-    gateway = Gateway(transport=transport, sessions=sessions, rooms=rooms)
+    probes = Probes(media)
+    gateway = Gateway(transport=transport, sessions=sessions, rooms=rooms, probes=probes)
     ports = Ports(verifier, reception, attachments, consent_texts, ice_servers, monotonic_s)
-    transport.listen(Namespace(rooms=rooms, gateway=gateway, sessions=sessions, ports=ports))
+    transport.listen(Namespace(rooms=rooms, gateway=gateway, sessions=sessions, probes=probes, ports=ports))
     rooms.announce_to(gateway)
     media.observe(gateway)
     return gateway

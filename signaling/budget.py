@@ -11,7 +11,14 @@ PATIENCE: Final = 200
 
 TYPING_INTERVAL_S: Final = 1.0
 
-COSTS: Final = {"room_enter": 5.0, "room_resume": 5.0, "lobby_watch": 10.0, "media_join": 5.0, "media_restart": 5.0}
+COSTS: Final = {
+    "room_enter": 5.0,
+    "room_resume": 5.0,
+    "lobby_watch": 10.0,
+    "media_probe": 30.0,
+    "media_join": 5.0,
+    "media_restart": 5.0,
+}
 """What costs more than one: events that read much from the store, or set up much."""
 
 

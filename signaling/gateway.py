@@ -15,6 +15,7 @@ from rooms.ports import ConnectionQuality, MediaOffer, MediaState
 from rooms.service import RoomService
 from signaling import protocol, strict_json
 from signaling.lobby import changes_lobby, lobby_entry
+from signaling.probes import Probes
 from signaling.sessions import Session, Sessions
 from signaling.transport import Transport, event_frame
 from signaling.wire import event_json, withheld_json
@@ -30,10 +31,11 @@ class Gateway:
     Telling never waits for a client: what one can't take at once is queued by the transport, within its bound.
     """
 
-    def __init__(self, *, transport: Transport, sessions: Sessions, rooms: RoomService) -> None:
+    def __init__(self, *, transport: Transport, sessions: Sessions, rooms: RoomService, probes: Probes) -> None:
         self._transport = transport
         self._sessions = sessions
         self._rooms = rooms
+        self._probes = probes
         self._tasks: set[asyncio.Task[Any]] = set()
         self.is_draining = False
 
@@ -60,13 +62,14 @@ class Gateway:
 
     def offer_ready(self, room: RoomId, participant: ParticipantId, offer: MediaOffer) -> None:
         """Pass an offer on to the one it is for."""
-        session = self._sessions.seated_in(room).get(participant)
+        probing = self._probes.session_in(room)
+        session = probing or self._sessions.seated_in(room).get(participant)
         if session is not None:
             receive = {
                 mid: {"participant": str(track.participant), "source": str(track.source)}
                 for mid, track in offer.receive.items()
             }
-            event = protocol.MediaOffer(offer.generation, offer.sdp, dict(offer.publish), receive)
+            event = protocol.MediaOffer(offer.generation, offer.sdp, dict(offer.publish), receive, probing is not None)
             self.tell(session, event)
 
     def state_changed(self, room: RoomId, participant: ParticipantId, state: MediaState) -> None:

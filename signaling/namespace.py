@@ -21,6 +21,7 @@ from signaling.acks import acknowledgement
 from signaling.budget import Budget, RateLimited
 from signaling.gateway import Gateway
 from signaling.lobby import lobby_entry
+from signaling.probes import Probes
 from signaling.sessions import SOCKETS_PER_PERSON, Seating, Session, Sessions
 from signaling.strict_json import split_event
 from signaling.transport import Refusal
@@ -49,10 +50,13 @@ class Ports:
 class Namespace:
     """The handlers of every client event. Implements `signaling.transport.Listener`."""
 
-    def __init__(self, *, rooms: RoomService, gateway: Gateway, sessions: Sessions, ports: Ports) -> None:
+    def __init__(
+        self, *, rooms: RoomService, gateway: Gateway, sessions: Sessions, probes: Probes, ports: Ports
+    ) -> None:
         self._rooms = rooms
         self._gateway = gateway
         self._sessions = sessions
+        self._probes = probes
         self._ports = ports
         self._handlers: dict[type[p.ClientEvent], Callable[[Session, Any], Awaitable[p.Ok | None]]] = {
             p.RoomEnter: self._enter,
@@ -61,6 +65,7 @@ class Namespace:
             p.ConsentSet: self._set_consent,
             p.ChatSend: self._send_chat,
             p.ChatTyping: self._relay_typing,
+            p.MediaProbe: self._probe_media,
             p.MediaJoin: self._join_media,
             p.MediaAnswer: self._answer_media,
             p.MediaRestart: self._restart_media,
@@ -83,9 +88,12 @@ class Namespace:
         return await acknowledgement(self._handle(session, payload), self._gateway.counts)
 
     async def disconnected(self, sid: str) -> None:
-        """Give the socket's seat back, beside: the transport does not wait for the store."""
+        """End the socket's probe, and give its seat back, beside: the transport does not wait for the store."""
         session = self._sessions.close(sid)
-        if session is not None and session.seating is not None:
+        if session is None:
+            return
+        self._probes.end(session)
+        if session.seating is not None:
             seating = session.seating
             self._sessions.stand_up(session)
             self._gateway.run(self._give_back(seating))
@@ -176,16 +184,28 @@ class Namespace:
         if session.budget.may_relay_typing(now_s=self._ports.monotonic_s()):
             self._gateway.tell_typing(seating.room, seating.participant)
 
+    async def _probe_media(self, session: Session, _event: p.MediaProbe) -> p.MediaJoined:
+        if self._gateway.is_draining:
+            raise Overloaded
+        self._probes.begin(session)
+        return self._media_joined(session)
+
     async def _join_media(self, session: Session, _event: p.MediaJoin) -> p.MediaJoined:
         seating = _seat_of(session)
-        servers = self._ports.ice_servers(seating.participant)
         await self._rooms.join_media(seating.room, seating.participant, seating.connection)
+        return self._media_joined(session)
+
+    def _media_joined(self, session: Session) -> p.MediaJoined:
+        servers = self._ports.ice_servers(session.participant)
         return p.MediaJoined(
             ok=True,
             ice_servers=[p.IceServerCard(tuple(each.urls), each.username, each.credential) for each in servers],
         )
 
     async def _answer_media(self, session: Session, event: p.MediaAnswer) -> None:
+        if event.probe:
+            self._probes.answer(session, generation=event.generation, sdp=event.sdp)
+            return
         seating = _seat_of(session)
         await self._rooms.answer_media(
             seating.room, seating.participant, seating.connection, generation=event.generation, sdp=event.sdp
@@ -195,7 +215,10 @@ class Namespace:
         seating = _seat_of(session)
         await self._rooms.restart_media(seating.room, seating.participant, seating.connection)
 
-    async def _leave_media(self, session: Session, _event: p.MediaLeave) -> None:
+    async def _leave_media(self, session: Session, event: p.MediaLeave) -> None:
+        if event.probe:
+            self._probes.end(session)
+            return
         seating = _seat_of(session)
         await self._rooms.leave_media(seating.room, seating.participant, seating.connection)
 

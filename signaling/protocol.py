@@ -295,6 +295,18 @@ class VideoReception(ClientEvent, frozen=True):
     errors = (NotSeated, NotFound)
 
 
+class MediaProbe(ClientEvent, frozen=True):
+    """Try whether sound and picture will get through, before you take a seat; none is needed.
+
+    A `media_offer` with `probe` follows, for a connection that nobody else is on and that carries nothing. Answer it
+    with `media_answer {probe: true}`, and say `media_leave {probe: true}` when you know. After ten seconds it is over
+    by itself. A socket has one probe at a time: a second one replaces the first.
+    """
+
+    ack = MediaJoined
+    errors = ()
+
+
 class MediaJoin(ClientEvent, frozen=True):
     """Begin a fresh media connection. Only the server offers; an earlier connection of yours is replaced."""
 
@@ -303,10 +315,14 @@ class MediaJoin(ClientEvent, frozen=True):
 
 
 class MediaAnswer(ClientEvent, frozen=True):
-    """Answer the offer of this generation, at once and without candidates. An outdated answer is ignored."""
+    """Answer the offer of this generation, at once and without candidates. An outdated answer is ignored.
+
+    `probe` as the offer says; an answer to a probe needs no seat.
+    """
 
     generation: Annotated[int, Meta(ge=1, le=SEQ_LIMIT)]
     sdp: Sdp
+    probe: bool = False
 
     errors = (NotSeated, NotAdmitted, NotFound)
 
@@ -318,7 +334,9 @@ class MediaRestart(ClientEvent, frozen=True):
 
 
 class MediaLeave(ClientEvent, frozen=True):
-    """Close your media connection; you stay in the room."""
+    """Close your media connection; you stay in the room. With `probe` close your probe, for which no seat is needed."""
+
+    probe: bool = False
 
 
 class RecordingStart(ClientEvent, frozen=True):
@@ -368,6 +386,7 @@ CLIENT_EVENTS: Final[tuple[type[ClientEvent], ...]] = (
     TrackMute,
     TrackUnpublish,
     VideoReception,
+    MediaProbe,
     MediaJoin,
     MediaAnswer,
     MediaRestart,
@@ -392,12 +411,16 @@ class Typing(ServerEvent, frozen=True):
 
 
 class MediaOffer(ServerEvent, frozen=True):
-    """An SDP offer to answer at once. `publish` says what to send in which section, `receive` whose track it brings."""
+    """An SDP offer to answer at once. `publish` says what to send in which section, `receive` whose track it brings.
+
+    With `probe` it is for the connection that `media_probe` asked for.
+    """
 
     generation: int
     sdp: str
     publish: dict[str, Source]
     receive: dict[str, dict[str, str]]
+    probe: bool = False
 
 
 class MediaStateChanged(ServerEvent, frozen=True):
