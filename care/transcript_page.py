@@ -28,7 +28,7 @@ _HAPPENINGS: Final[dict[str, Words]] = {
     "participant_arrived": ("came into the waiting room", "进入候诊室"),
     "participant_connected": ("came back", "重新连接"),
     "participant_disconnected": ("left or lost the connection", "离开或连接中断"),
-    "participant_admitted": ("was admitted", "已接诊"),
+    "participant_admitted": ("was admitted", "由医生接诊"),
     "participant_held": ("was sent back to the waiting room", "返回候诊室"),
     "participant_removed": ("was dismissed", "已移出诊室"),
     "recording_started": ("started the recording", "开始录制"),
@@ -52,9 +52,10 @@ dt{color:#45595e}dd{margin:0}table{border-collapse:collapse;width:100%}
 th{text-align:left;font-weight:600;color:#45595e}th,td{padding:.35rem .75rem .35rem 0;vertical-align:top}
 td.time{white-space:nowrap;font-variant-numeric:tabular-nums;color:#45595e}tr{break-inside:avoid}
 tr.event td{color:#45595e}.words{white-space:pre-wrap;overflow-wrap:anywhere}
-blockquote{margin:.5rem 0 1rem;padding-left:1rem;border-left:3px solid #b9c7ca;white-space:pre-wrap}
+blockquote{margin:.5rem 0 1rem;padding-left:1rem;border-left:3px solid #b9c7ca;color:#14262b;white-space:pre-wrap}
 footer{margin-top:2rem;color:#45595e;font-size:.85rem}
-@media print{body{margin:0;max-width:none;font-size:11pt}}
+@page{margin:18mm 16mm;@bottom-right{content:counter(page) " / " counter(pages);font:9pt system-ui,sans-serif}}
+@media print{body{margin:0;padding:0;max-width:none;font-size:10.5pt}h2,h3{break-after:avoid}}
 """
 
 
