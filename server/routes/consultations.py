@@ -17,6 +17,7 @@ from server.views import ConsultationView
 routes = Routes()
 
 _READERS: Final = frozenset({Role.CLINICIAN, Role.PATIENT, Role.ADMINISTRATOR, Role.CUSTODIAN})
+_SEATED: Final = frozenset({Role.CLINICIAN, Role.PATIENT, Role.GUEST})
 _PLANNERS: Final = frozenset({Role.CLINICIAN, Role.ADMINISTRATOR})
 
 
@@ -31,6 +32,25 @@ class ConsultationList(msgspec.Struct, frozen=True):
     """Earliest first."""
 
     consultations: list[ConsultationView]
+
+
+class SeatClinician(msgspec.Struct, frozen=True):
+    name: str
+
+
+class SeatDepartment(msgspec.Struct, frozen=True):
+    name_en: str
+    name_zh: str
+
+
+class SeatView(msgspec.Struct, frozen=True, kw_only=True):
+    """As whom one may come in, to whom and when. Nothing in it is about the patient."""
+
+    role: Role
+    name: str
+    clinician: SeatClinician
+    department: SeatDepartment
+    scheduled_at: datetime
 
 
 class ConsultationBody(Input):
@@ -96,6 +116,25 @@ async def plan_consultation(call: Call[None, ConsultationBody]) -> ConsultationV
 async def read_consultation(call: Call[None, None]) -> ConsultationView:
     summary = await call.services.consultations.read(call.principal, ConsultationId(call.path["consultation"]))
     return ConsultationView.of(summary)
+
+
+@routes.endpoint(
+    "GET",
+    "/api/v1/consultations/{consultation}/seat",
+    summary="Read who may be met in a consultation and when, as anybody may who has a seat in it, guests too",
+    tag="consultations",
+    roles=_SEATED,
+    response=SeatView,
+)
+async def read_seat(call: Call[None, None]) -> SeatView:
+    seat = await call.services.consultations.seat(call.principal, ConsultationId(call.path["consultation"]))
+    return SeatView(
+        role=seat.role,
+        name=seat.name,
+        clinician=SeatClinician(seat.clinician_name),
+        department=SeatDepartment(seat.department_en, seat.department_zh),
+        scheduled_at=seat.scheduled_at,
+    )
 
 
 @routes.endpoint(

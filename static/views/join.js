@@ -73,11 +73,8 @@ export class CJoin extends Page {
         navigate('/sign-in', { replace: true });
         return;
       }
-      if (auth.me.role === 'guest') {
-        this._consultation = { id: this._id }; // what it is about is not for guests
-        return;
-      }
-      this._consultation = await api.get(`/consultations/${this._id}`);
+      const isGuest = auth.me.role === 'guest'; // for whom the consultation itself is absent
+      this._consultation = await api.get(`/consultations/${this._id}${isGuest ? '/seat' : ''}`);
       setTimeout(() => import('./visit.js').catch(() => {}), 500); // so that the call begins without loading first
       if (this._consultation.status === 'finished') navigate(`/after/${this._id}`, { replace: true });
     } catch (error) {
@@ -134,12 +131,6 @@ export class CJoin extends Page {
   /** @param {any} consultation */
   _greeting(consultation) {
     const { clinician, department, scheduled_at: at } = consultation;
-    if (!clinician) {
-      return html`<header class="stack tight">
-        <h1 tabindex="-1">${t('call.hello', { name: auth.me?.name ?? '' })}</h1>
-        <p class="large">${t('call.invited')}</p>
-      </header>`;
-    }
     const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
     return html`
       <header class="stack tight">
@@ -151,6 +142,7 @@ export class CJoin extends Page {
           <c-icon name="calendar"></c-icon><time datetime=${at}>${formatDay(at)} ${formatTime(at)}</time
           ><span class="quiet small">${t('call.zone', { zone })}</span>
         </p>
+        ${auth.me?.role === 'guest' ? html`<p>${t('call.invited')}</p>` : nothing}
       </header>
     `;
   }

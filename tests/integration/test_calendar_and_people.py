@@ -72,6 +72,7 @@ async def test_a_consultation_is_absent_for_those_whom_it_does_not_concern(clini
         absent = await browser.get("/consultations/con_absent")
         assert seen[0] == absent[0] == 404
         assert {**seen[1], "request_id": ""} == {**absent[1], "request_id": ""}
+        assert (await browser.get(f"/consultations/{consultation['id']}/seat"))[0] == 404
 
 
 async def test_a_link_is_made_shown_once_opened_and_revoked(clinic: RunningClinic) -> None:
@@ -85,11 +86,24 @@ async def test_a_link_is_made_shown_once_opened_and_revoked(clinic: RunningClini
     guest = await clinic.open_link(secret)
     assert guest.me["role"] == "guest"
     assert guest.me["name"] == "Wei"
+    status, seat = await guest.get(f"/consultations/{consultation['id']}/seat")
+    assert (status, seat) == (
+        200,
+        {
+            "role": "guest",
+            "name": "Wei",
+            "clinician": {"name": consultation["clinician"]["name"]},
+            "department": {key: consultation["department"][key] for key in ("name_en", "name_zh")},
+            "scheduled_at": consultation["scheduled_at"],
+        },
+    )
+    assert (await guest.get(f"/consultations/{consultation['id']}"))[0] == 404, "no more than that is for guests"
     _, listed = await doctor.get(path)
     assert [one["id"] for one in listed["invitations"]] == [issued["invitation"]["id"]]
     assert secret not in str(listed)
     status, revoked = await doctor.delete(f"{path}/{issued['invitation']['id']}")
     assert (status, revoked["open"]) == (200, False)
+    assert (await guest.get(f"/consultations/{consultation['id']}/seat"))[0] == 404
     status, problem = await clinic.stranger().post("/session/invitation", {"secret": secret})
     assert (status, problem["code"]) == (404, "invitation.closed")
 
