@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.e2e.people import Person, Visit
-from tests.e2e.pictures import DOCTOR, PATIENT
+from tests.e2e.pictures import PATIENT
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 

@@ -124,7 +124,7 @@ def test_the_archive_is_searched_sorted_and_exported(visit: Visit, tmp_path: Pat
     file = tmp_path / "archive.csv"
     downloading.value.save_as(file)
     lines = list(csv.reader(io.StringIO(file.read_text("utf-8-sig"))))
-    assert lines[0][:3] == ["Date", "Patient", "Doctor"]
+    assert lines[0][:3] == ["日期", "患者", "医生"]  # in the language of the custodian's account
     assert len(lines) == 1 + rows.count()
     visit.no_troubles()
 
