@@ -41,6 +41,7 @@ class ReportReadiness:
     microphone: DeviceState
     speaker: DeviceState
     round_trip_ms: int | None
+    media: DeviceState = DeviceState.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class DeviceState(StrEnum):
     OK = "ok"
     SILENT = "silent"  # a microphone that delivers nothing
     ABSENT = "absent"
-    BLOCKED = "blocked"  # the browser or the system refuses
+    BLOCKED = "blocked"  # the browser, the system or the network refuses
     UNKNOWN = "unknown"
 
 
@@ -99,6 +99,7 @@ class ReadinessReported:
     microphone: DeviceState
     speaker: DeviceState
     round_trip_ms: int | None
+    media: DeviceState = DeviceState.UNKNOWN  # whether sound and picture get through
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,7 +266,7 @@ class Room:
         if command.round_trip_ms is not None and command.round_trip_ms < 0:
             raise Invalid("round_trip_ms")
         report = ReadinessReported(
-            command.by, command.camera, command.microphone, command.speaker, command.round_trip_ms
+            command.by, command.camera, command.microphone, command.speaker, command.round_trip_ms, command.media
         )
         return [] if person.readiness == report else [report]
 

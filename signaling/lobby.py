@@ -61,7 +61,7 @@ def status_of(view: RoomView) -> Status:
 
 
 def _waiting(person: Person, view: RoomView) -> Waiting:
-    readiness = person.readiness
+    found = person.readiness
     return Waiting(
         participant=person.id,
         name=person.name,
@@ -69,8 +69,8 @@ def _waiting(person: Person, view: RoomView) -> Waiting:
         since=at_text(person.waiting_since),
         connected=person.is_connected,
         consent=_consent(view.consents.get(person.id)),
-        readiness=ReadinessCard(readiness.camera, readiness.microphone, readiness.speaker, readiness.round_trip_ms)
-        if readiness
+        readiness=ReadinessCard(found.camera, found.microphone, found.speaker, found.round_trip_ms, found.media)
+        if found
         else None,
     )
 

@@ -255,7 +255,9 @@ def command_of(  # noqa: C901, PLR0911, PLR0912 - one line an event
     """Return the command that an event of somebody seated stands for."""
     match event:
         case p.ReadinessReport():
-            return commands.ReportReadiness(by, event.camera, event.microphone, event.speaker, event.round_trip_ms)
+            return commands.ReportReadiness(
+                by, event.camera, event.microphone, event.speaker, event.round_trip_ms, event.media
+            )
         case p.ParticipantAdmit(participant):
             return commands.AdmitParticipant(by, ParticipantId(participant))
         case p.ParticipantHold(participant):

@@ -128,6 +128,7 @@ class ReadinessCard(Struct, frozen=True):
     microphone: DeviceState
     speaker: DeviceState
     round_trip_ms: int | None
+    media: DeviceState
 
 
 class Waiting(Struct, frozen=True, omit_defaults=True):
@@ -182,12 +183,13 @@ class RoomLeave(ClientEvent, frozen=True):
 
 
 class ReadinessReport(ClientEvent, frozen=True):
-    """Say what the device check found."""
+    """Say what the device check found; `media` is what a `media_probe` did."""
 
     camera: DeviceState
     microphone: DeviceState
     speaker: DeviceState
     round_trip_ms: Annotated[int, Meta(ge=0, le=60_000)] | None = None
+    media: DeviceState = DeviceState.UNKNOWN
 
     errors = (NotSeated, NotFound)
 

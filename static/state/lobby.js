@@ -4,7 +4,7 @@
  */
 
 /**
- * @typedef {{ camera: string, microphone: string, speaker: string, round_trip_ms: number | null }} Readiness
+ * @typedef {{ camera: string, microphone: string, speaker: string, round_trip_ms: number | null, media: string }} Readiness
  * @typedef {{
  *   participant: string, name: string, role: string, since: string, connected: boolean,
  *   readiness?: Readiness | null, consent: 'given' | 'refused' | 'withdrawn' | 'none',
@@ -116,8 +116,8 @@ export function linkQuality(roundTripMs) {
  * @returns {{ what: 'camera' | 'microphone' | 'connection' | 'consent', state: string, tone: 'good' | 'warning' | 'danger' | 'neutral' }[]}
  */
 export function readinessOf(person) {
-  const { camera = 'unknown', microphone = 'unknown', round_trip_ms = null } = person.readiness ?? {};
-  const link = person.connected ? linkQuality(round_trip_ms) : 'gone';
+  const { camera = 'unknown', microphone = 'unknown', round_trip_ms = null, media } = person.readiness ?? {};
+  const link = !person.connected ? 'gone' : media === 'blocked' ? 'no_media' : linkQuality(round_trip_ms);
   return [
     { what: 'camera', state: camera, tone: deviceTone(camera) },
     { what: 'microphone', state: microphone, tone: deviceTone(microphone) },
@@ -127,7 +127,14 @@ export function readinessOf(person) {
 }
 
 /** @type {Record<string, 'good' | 'warning' | 'danger' | 'neutral'>} */
-const LINK_TONES = { good: 'good', weak: 'warning', poor: 'danger', gone: 'danger', unknown: 'neutral' };
+const LINK_TONES = {
+  good: 'good',
+  weak: 'warning',
+  poor: 'danger',
+  no_media: 'danger',
+  gone: 'danger',
+  unknown: 'neutral',
+};
 
 /** @type {Record<string, 'good' | 'warning' | 'danger' | 'neutral'>} */
 const CONSENT_TONES = { given: 'good', refused: 'warning', withdrawn: 'warning', none: 'neutral' };

@@ -10,7 +10,7 @@
 /** @typedef {'microphone' | 'camera' | 'screen'} Source */
 /** @typedef {'given' | 'refused' | 'withdrawn'} Decision */
 /** @typedef {{ decision: Decision, version: string, language: string, text: string, at: string }} Consent */
-/** @typedef {{ camera: string, microphone: string, speaker: string, roundTripMs: number | null }} Readiness */
+/** @typedef {{ camera: string, microphone: string, speaker: string, roundTripMs: number | null, media: string }} Readiness */
 /**
  * @typedef {object} Participant
  * @property {string} id
@@ -129,6 +129,7 @@ const APPLIERS = {
         microphone: event.microphone,
         speaker: event.speaker,
         roundTripMs: event.round_trip_ms ?? null,
+        media: event.media ?? 'unknown',
       },
     }),
   participant_admitted: (state, event) => {

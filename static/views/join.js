@@ -41,6 +41,7 @@ export class CJoin extends Page {
     this._speaker = 'unknown';
     /** @type {number | null} */
     this._roundTrip = null;
+    this._media = 'unknown';
     this._local = new LocalMedia();
     /** Whether the devices went on to the visit page. */
     this._handed = false;
@@ -160,6 +161,7 @@ export class CJoin extends Page {
   /** @param {CustomEvent} event */
   _onChecked(event) {
     this._roundTrip = event.detail.round_trip_ms;
+    this._media = event.detail.media;
   }
 
   /** @param {CustomEvent} event */
@@ -183,6 +185,7 @@ export class CJoin extends Page {
         microphone: deviceState(microphone, { silent: this._silent }),
         speaker: this._speaker,
         round_trip_ms: this._roundTrip,
+        media: this._media,
       },
       consent: { decision: this._consent, version: meta.consent.version, language: this._consentLanguage },
     });

@@ -1,6 +1,7 @@
 """A whole consultation in two real browsers, from the patient's link to the archive."""
 
 import io
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -8,6 +9,14 @@ from playwright.sync_api import expect
 from tests.e2e.archive import decoded, loudness_at, side_colours
 from tests.e2e.people import WAIT_MS, Api, Person, Visit, picture_file
 from tests.e2e.pictures import DOCTOR, INTERPRETER, PATIENT, Look
+
+WITHOUT_A_WAY = """
+  const Peer = globalThis.RTCPeerConnection;
+  globalThis.RTCPeerConnection = class extends Peer {
+    constructor(configuration) { super({ ...configuration, iceTransportPolicy: 'relay' }); }
+  };
+"""
+"""In the page: connections may only go through a relay, and there is none."""
 
 
 @pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
@@ -46,6 +55,34 @@ def test_a_recorded_consultation_from_the_link_to_the_archive(visit: Visit, phon
     _finds_and_plays(custodian, visit)
     visit.no_troubles()
     _film_holds_both(visit)
+
+
+def test_the_device_check_says_that_sound_and_picture_will_get_through(visit: Visit) -> None:
+    link, _ = visit.guest_link("Li Na")
+    for person, way_in in ((visit.person(PATIENT), visit.patient_link()), (visit.person(INTERPRETER), link)):
+        person.page.goto(way_in)
+        expect(person.at("connection")).to_have_attribute("data-state", re.compile("good|slow"), timeout=WAIT_MS)
+        expect(person.at("connection")).to_contain_text("ound and picture will get through")
+        expect(person.page.locator("c-join header")).to_contain_text("García")  # guests are told whom they will meet
+    visit.no_troubles()
+
+
+def test_where_media_is_blocked_the_patient_is_told_what_to_do_and_may_go_on(visit: Visit) -> None:
+    doctor, patient = visit.doctor_arrives(), visit.person(PATIENT)
+    patient.page.add_init_script(WITHOUT_A_WAY)
+    patient.page.goto(visit.patient_link())
+    expect(patient.at("connection")).to_have_attribute("data-state", "blocked", timeout=WAIT_MS)
+    expect(patient.at("connection")).to_contain_text(re.compile(r"open UDP port \d+\."))
+    patient.press("connection-again")
+    expect(patient.at("connection")).to_have_attribute("data-state", "checking")
+    expect(patient.at("connection")).to_have_attribute("data-state", "blocked", timeout=WAIT_MS)
+    patient.press("consent-given")
+    patient.press("ready")
+    patient.sees("waiting-room")
+    patient.says("I am here")
+    doctor.tab("people")
+    expect(doctor.at("ready-connection").first).to_have_attribute("data-state", "no_media", timeout=WAIT_MS)
+    visit.no_troubles()
 
 
 def _finds_and_plays(custodian: Person, visit: Visit) -> None:

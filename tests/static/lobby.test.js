@@ -119,6 +119,13 @@ test('readiness says what is good, what is not, and what is not known yet', () =
   );
 });
 
+test('a good connection that lets no media through is told as such, unless it is lost altogether', () => {
+  const readiness = { camera: 'ok', microphone: 'ok', speaker: 'ok', round_trip_ms: 20, media: 'blocked' };
+  const told = (connected) => readinessOf(person({ connected, readiness }))[2];
+  assert.deepEqual(told(true), { what: 'connection', state: 'no_media', tone: 'danger' });
+  assert.equal(told(false).state, 'gone');
+});
+
 test('a connection is good to 200 ms, weak to 500 ms, poor beyond', () => {
   assert.deepEqual([200, 201, 500, 501, null].map(linkQuality), ['good', 'weak', 'weak', 'poor', 'unknown']);
 });

@@ -12,8 +12,8 @@ const SOCKET_MS = 8000;
 
 /**
  * The line to the clinic in one sentence: whether its server answers, how fast, whether a lasting connection stands, and
- * whether sound and picture will get through. Emits `checked` with { round_trip_ms } as soon as that is known; nothing
- * that is found here keeps anybody from going on.
+ * whether sound and picture will get through. Emits `checked` with { round_trip_ms, media: 'ok' | 'blocked' | 'unknown' }
+ * as soon as the one is known, and again with the other; nothing that is found here keeps anybody from going on.
  */
 export class CConnectionCheck extends CElement {
   static properties = { _state: { state: true }, _roundTrip: { state: true }, _port: { state: true } };
@@ -73,13 +73,16 @@ export class CConnectionCheck extends CElement {
     try {
       this._roundTrip = await roundTrip();
       await socketStands();
-      this.emit('checked', { round_trip_ms: this._roundTrip });
+      this.emit('checked', { round_trip_ms: this._roundTrip, media: 'unknown' });
       const found = await this._tryMedia(signal);
-      if (!signal.aborted) this._state = found;
+      if (signal.aborted) return;
+      this._state = found;
+      const media = found === 'good' || found === 'slow' ? 'ok' : 'blocked';
+      this.emit('checked', { round_trip_ms: this._roundTrip, media });
     } catch {
       if (signal.aborted) return;
       this._state = 'failed';
-      this.emit('checked', { round_trip_ms: null });
+      this.emit('checked', { round_trip_ms: null, media: 'unknown' });
     }
   }
 

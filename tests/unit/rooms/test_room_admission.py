@@ -180,8 +180,9 @@ def test_a_full_room_looks_absent_to_one_more_guest_and_keeps_the_seats_of_patie
 
 def test_a_device_report_is_kept_once():
     stage = waiting_room()
-    report = ReportReadiness(PATIENT, DeviceState.OK, DeviceState.SILENT, DeviceState.OK, 40)
-    assert stage.do(report) == [ReadinessReported(PATIENT, DeviceState.OK, DeviceState.SILENT, DeviceState.OK, 40)]
+    ok, silent, blocked = DeviceState.OK, DeviceState.SILENT, DeviceState.BLOCKED
+    report = ReportReadiness(PATIENT, ok, silent, ok, 40, media=blocked)
+    assert stage.do(report) == [ReadinessReported(PATIENT, ok, silent, ok, 40, media=blocked)]
     assert stage.do(report) == []
 
 
