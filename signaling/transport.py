@@ -21,7 +21,6 @@ import logging
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
 
 import engineio
 import socketio
@@ -132,7 +131,10 @@ class _Socket(AsyncSocket):  # type: ignore[misc]
         self._outbox: deque[bytes] = deque()
         self._outbox_bytes = 0
         self._wake = asyncio.Event()
+        self.gone = asyncio.Event()
         self._ending: tuple[int, str] | None = None
+        self._is_handling = False
+        self._timer: asyncio.TimerHandle | None = None  # to the next ping, or to giving up on its answer
 
     def offer(self, frame: bytes) -> None:
         """Queue a frame. A client that has let too much wait is cut off; it catches up by its cursor."""
@@ -162,16 +164,16 @@ class _Socket(AsyncSocket):  # type: ignore[misc]
     async def send(self, pkt: engineio.packet.Packet) -> None:
         self.offer(pkt.encode().encode())
 
-    async def check_ping_timeout(self) -> bool:
-        alive: bool = self.closed or await super().check_ping_timeout()
-        if not alive:
-            self.abort()
-        return alive
+    def schedule_ping(self) -> None:
+        """Send a ping after `PING_INTERVAL_S`; whoever doesn't answer within `PING_TIMEOUT_S` is cut off."""
+        self._stop_timer()
+        self._timer = asyncio.get_running_loop().call_later(PING_INTERVAL_S, self._ping)
 
     async def close(self, wait: bool = True, abort: bool = False, reason: str | None = None) -> None:  # noqa: ARG002
         if self.closed or self.closing:
             return
         self.closing = True
+        self._stop_timer()
         await self.server._trigger_event("disconnect", self.sid, reason, run_async=False)  # noqa: SLF001
         self.closed = True
         self.finish(1000, "")
@@ -179,7 +181,7 @@ class _Socket(AsyncSocket):  # type: ignore[misc]
     async def _websocket_handler(self, ws: _UncompressedWebSocket) -> None:
         self.connected = self.upgraded = True
         loop = asyncio.get_running_loop()
-        deadline = loop.call_later(SIGN_IN_LIMIT_S, self._end_unless_signed_in)
+        deadline = loop.call_later(self.server.sign_in_limit_s, self._end_unless_signed_in)
         writer = loop.create_task(self._write(ws))
         try:
             while not self._ending and (frame := await ws.read()) is not None:
@@ -195,7 +197,9 @@ class _Socket(AsyncSocket):  # type: ignore[misc]
     async def _receive_frame(self, frame: bytes) -> None:
         kind = frame[0] - 48 if frame else -1  # "0" to "6"
         if kind == EIO_MESSAGE:
+            self._is_handling = True
             await self.server.on_message(self.sid, frame)
+            self._is_handling = False
         elif kind == EIO_PONG:
             self.schedule_ping()
         elif kind == EIO_CLOSE:
@@ -218,6 +222,21 @@ class _Socket(AsyncSocket):  # type: ignore[misc]
         except (OSError, RuntimeError, TimeoutError):
             self.abort()  # the connection broke, or its other side does not answer
 
+    def _ping(self) -> None:
+        self.offer(b"2")
+        self._timer = asyncio.get_running_loop().call_later(PING_TIMEOUT_S, self._cut_off_silent)
+
+    def _cut_off_silent(self) -> None:
+        if self._is_handling:  # the answer may have come, and waits behind an event that takes this long
+            self._timer = asyncio.get_running_loop().call_later(PING_TIMEOUT_S, self._cut_off_silent)
+            return
+        self.server.counts["cut_off_silent"] += 1
+        self.abort()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
     def _end_unless_signed_in(self) -> None:
         if not self.server.is_signed_in(self.sid):
             self.server.counts["not_signed_in"] += 1
@@ -227,8 +246,8 @@ class _Socket(AsyncSocket):  # type: ignore[misc]
 class _Engine(engineio.AsyncServer):  # type: ignore[misc]
     """Engine.IO over websockets alone, from known origins alone."""
 
-    start_service_task: bool
     counts: Counter[str]
+    sign_in_limit_s: float
     origins: Collection[str]
     on_message: Callable[[str, bytes], Awaitable[None]]
     is_signed_in: Callable[[str], bool]
@@ -253,12 +272,10 @@ class _Engine(engineio.AsyncServer):  # type: ignore[misc]
     def _is_own(self, origins: list[str], host: str) -> bool:
         if len(origins) != 1:
             return False
-        return origins[0] in self.origins or urlsplit(origins[0]).netloc.lower() == host.lower() != ""
+        own = f"://{host}".lower()
+        return origins[0] in self.origins or (host != "" and origins[0].lower() in ("http" + own, "https" + own))
 
     async def _open(self, environ: Mapping[str, Any]) -> object:
-        if self.start_service_task:
-            self.start_service_task = False
-            self.service_task_handle = self.start_background_task(self._service_task)
         sid = self.generate_id()
         socket = self.sockets[sid] = _Socket(self, sid, environ)
         opening = {
@@ -276,12 +293,13 @@ class _Engine(engineio.AsyncServer):  # type: ignore[misc]
         finally:
             await socket.close()
             self.sockets.pop(sid, None)
+            socket.gone.set()
 
 
 class Transport(socketio.AsyncServer):  # type: ignore[misc]
     """Sockets that have signed in, each known by its `sid`. Nothing in it knows what the events mean."""
 
-    def __init__(self, *, origins: Collection[str] = ()) -> None:
+    def __init__(self, *, origins: Collection[str] = (), sign_in_limit_s: float = SIGN_IN_LIMIT_S) -> None:
         super().__init__(
             async_mode="aiohttp",
             async_handlers=False,
@@ -293,12 +311,14 @@ class Transport(socketio.AsyncServer):  # type: ignore[misc]
             max_http_buffer_size=FRAME_LIMIT_BYTES,
             transports=["websocket"],
             cors_allowed_origins=[],
+            monitor_clients=False,
             http_compression=False,
         )
         self.counts: Counter[str] = Counter()
         self._listener: Listener
         self._eio_sids: dict[str, str] = {}
         self.eio.counts = self.counts
+        self.eio.sign_in_limit_s = sign_in_limit_s
         self.eio.origins = frozenset(origins)
         self.eio.on_message = self._take
         self.eio.is_signed_in = lambda eio_sid: self.manager.sid_from_eio_sid(eio_sid, "/") in self._eio_sids
@@ -329,17 +349,17 @@ class Transport(socketio.AsyncServer):  # type: ignore[misc]
             socket.finish(code, reason)
 
     async def close(self) -> None:
-        """Close every socket, each with time to write what waits, and stop the library's own task."""
+        """Close every socket, each with time to write what waits."""
         sockets = list(self.eio.sockets.values())
         for socket in sockets:
             socket.finish(1001, "server is closing")  # RFC 6455: going away
-        for _ in range(int(CLOSE_LIMIT_S / 0.05)):
-            if not self.eio.sockets:
-                break
-            await asyncio.sleep(0.05)
+        if sockets:
+            waiting = [asyncio.ensure_future(socket.gone.wait()) for socket in sockets]
+            _, late = await asyncio.wait(waiting, timeout=CLOSE_LIMIT_S)
+            for task in late:
+                task.cancel()
         for socket in list(self.eio.sockets.values()):
             socket.abort()
-        await self.eio.shutdown()
 
     def _engineio_server_class(self) -> type[_Engine]:
         return _Engine
