@@ -1,4 +1,4 @@
-"""A real aiohttp server on a free port with the real signaling, over fakes; and clients that remember what they hear."""
+"""A real aiohttp server on a free port with the real signaling over fakes; clients that remember what they hear."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping

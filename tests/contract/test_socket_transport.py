@@ -88,7 +88,7 @@ async def server() -> AsyncIterator[Served]:
 
 async def until(condition) -> None:
     async with asyncio.timeout(5):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - the server answers in turns of its own
             await asyncio.sleep(0.01)
 
 
