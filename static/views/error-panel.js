@@ -4,6 +4,9 @@ import { errorText, t } from '../i18n/i18n.js';
 import { CElement } from './element.js';
 import './icon.js';
 
+/** Trying again changes nothing; the words say what does. */
+const FINAL = new Set(['invitation.closed']);
+
 /** Something failed: in our words, with what to do, and the number that support asks for. */
 export class CErrorPanel extends CElement {
   static properties = { error: { attribute: false }, heading: {}, retry: { attribute: false } };
@@ -25,7 +28,7 @@ export class CErrorPanel extends CElement {
         <h2>${this.heading || t('core.error_heading')}</h2>
         <p class="text">${errorText(this.error)}</p>
         ${
-          this.retry
+          this.retry && !FINAL.has(codeOf(this.error))
             ? html`<button class="button primary" type="button" data-testid="retry" @click=${this.retry}>
                 <c-icon name="refresh"></c-icon>${t('core.try_again')}
               </button>`
@@ -35,6 +38,11 @@ export class CErrorPanel extends CElement {
       </div>
     `;
   }
+}
+
+/** @param {unknown} error */
+function codeOf(error) {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 
 /** @param {unknown} error */

@@ -37,6 +37,7 @@ export function asWaiting({ id, name, role, waitingSince, connected, readiness, 
       microphone: readiness.microphone,
       speaker: readiness.speaker,
       round_trip_ms: readiness.roundTripMs,
+      media: readiness.media,
     },
   };
 }
@@ -295,6 +296,14 @@ export class CVisitPeople extends CElement {
 
   /** @param {Invitation} link */
   async _revoke(link) {
+    const name = link.name || t(`relation.${link.relation}`);
+    const agreed = await confirmDialog({
+      title: t('visit.revoke_title', { name }),
+      text: t('visit.revoke_text'),
+      action: t('visit.revoke'),
+      danger: true,
+    });
+    if (!agreed) return;
     try {
       await api.delete(`/consultations/${this.consultation}/invitations/${link.id}`);
       toast(t('visit.revoked'));

@@ -112,6 +112,7 @@ export default {
   'ready.state.good': 'good',
   'ready.state.weak': 'weak',
   'ready.state.poor': 'poor',
+  'ready.state.no_media': 'no sound or picture',
   'ready.state.gone': 'lost',
   'ready.state.given': 'given',
   'ready.state.refused': 'refused',
@@ -192,6 +193,9 @@ export default {
   'visit.invited_closed': 'Closed',
   'visit.revoke': 'Close link',
   'visit.revoke_named': 'Close the link of {name}',
+  'visit.revoke_title': 'Close the link of {name}?',
+  'visit.revoke_text':
+    'Nobody can come in by it any more. Whoever is in the call already stays until you remove them. You can make a new link.',
   'visit.revoked': 'The link no longer opens the consultation.',
   'relation.patient': 'Patient',
   'relation.interpreter': 'Interpreter',

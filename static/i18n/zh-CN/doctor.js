@@ -108,6 +108,7 @@ export default {
   'ready.state.good': '良好',
   'ready.state.weak': '较弱',
   'ready.state.poor': '很差',
+  'ready.state.no_media': '无法音视频通话',
   'ready.state.gone': '已断开',
   'ready.state.given': '已同意',
   'ready.state.refused': '不同意',
@@ -184,6 +185,9 @@ export default {
   'visit.invited_closed': '已失效',
   'visit.revoke': '停用链接',
   'visit.revoke_named': '停用{name}的链接',
+  'visit.revoke_title': '确定停用{name}的链接？',
+  'visit.revoke_text':
+    '停用后不能再通过该链接进入问诊；已在通话中的人员不受影响，需要时请将其移出。您可以重新生成链接。',
   'visit.revoked': '该链接已不能进入问诊。',
   'relation.patient': '患者',
   'relation.interpreter': '翻译',
