@@ -6,7 +6,7 @@ docstring what the page says about it.
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
+from typing import Annotated, ClassVar, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -463,6 +463,18 @@ class SessionEnded(ServerEvent, frozen=True):
     code: str
 
 
+SERVER_EVENTS: Final[tuple[type[ServerEvent], ...]] = (
+    Typing,
+    MediaOffer,
+    MediaStateChanged,
+    Quality,
+    SeatTaken,
+    ServerDraining,
+    SessionEnded,
+)
+"""What the server tells besides `room_event` (a fact) and `lobby_changed` (a `LobbyEntry`)."""
+
+
 def event_name(event: type[Struct]) -> str:
     """Return an event's name on the wire."""
     if event is MediaStateChanged:
@@ -509,10 +521,3 @@ def _decoded(decoder: msgspec.json.Decoder[_Event], argument: bytes) -> _Event:
         raise Invalid(str(error)[:DETAIL_LIMIT]) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Invalid("This is not strict JSON.") from None
-
-
-def fields_of(event: type[Struct]) -> Mapping[str, Any]:
-    """Return the JSON Schema of an event's fields, for the documentation."""
-    schema = msgspec.json.schema(event)
-    properties: Mapping[str, Any] = schema["$defs"][event.__name__]["properties"]
-    return properties

@@ -1,6 +1,6 @@
 """python-socketio made fit for strangers: the only module that touches it, its private names included.
 
-What its server does otherwise, and what holds here instead (`tests/contract/test_transport.py` proves each):
+What its server does otherwise, and what holds here instead (`tests/contract/test_socket_transport.py` proves each):
 
 - every event of a client runs in a task of its own, so their order is lost and their number unbounded: here one
   event of a socket is handled after the other, and the next frame is read only then;
