@@ -5,6 +5,7 @@
 
 import inspect
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import Template
@@ -32,13 +33,13 @@ def page() -> str:
     parts += [_client_event(event) for event in protocol.CLIENT_EVENTS]
     parts.append("## From the server\n")
     parts += [_server_event(event) for event in protocol.SERVER_EVENTS]
-    parts.append(_section("lobby_changed", protocol.LobbyEntry))
+    parts.append("### lobby_changed\n\nA watched consultation changed: its [`LobbyEntry`](#lobbyentry).\n")
     parts.append("## Room events\n\nTold as `room_event`: `seq`, `at` (RFC 3339, UTC), `kind`, and the fields below.\n")
     parts += [_fact(fact) for fact in get_args(Fact)]
     parts.append(_example("withheld", "room"))
     parts.append("## What acknowledgements and events contain\n")
     parts += [_section(card.__name__, card) for card in _cards()]
-    return "\n".join(parts).rstrip() + "\n"
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).rstrip() + "\n"
 
 
 def _introduction() -> str:
@@ -112,7 +113,7 @@ def _text(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:  # n
         case "string":
             return "string" + _bounds(field, "Length", "{} characters")
         case "integer" | "number" as number:
-            return number + _range(field)
+            return f"{number}{_range(field)}"
         case None:
             return "event"
         case other:
@@ -155,7 +156,7 @@ def _cards() -> list[type]:
     """Return the structures that fields above refer to, acknowledgements first, each once."""
     acknowledgements = dict.fromkeys(event.ack for event in protocol.CLIENT_EVENTS)
     seen: dict[str, type] = {ack.__name__: ack for ack in acknowledgements}
-    roots: list[type] = [*protocol.CLIENT_EVENTS, *protocol.SERVER_EVENTS, *get_args(Fact), protocol.LobbyEntry]
+    roots: list[type] = [*protocol.CLIENT_EVENTS, *protocol.SERVER_EVENTS, *get_args(Fact)]
     shown = {root.__name__ for root in roots}
     known = {**vars(events), **vars(protocol)}
     _, components = msgspec.json.schema_components([*roots, *acknowledgements], ref_template="{name}")
