@@ -3,10 +3,10 @@
     python -m benchmarks.chat --json
 
 The server is the real one, in a process of its own; the clients share this one. `p50_ms` and `p99_ms` are from a send
-to the other person's hearing of it at a steady load of one message a second in every room. `delivered_per_s` and
-`cpu_us_per_delivered` (the server's CPU for a message that reached the other person) are with everybody sending the next
-message as soon as the last one is acknowledged. The floor in the same run is a bare python-socketio server that stores
-nothing, seals nothing and checks nobody, under the same clients: `stock_cpu_us_per_delivered`.
+to the other person's hearing of it, at a steady load of one message a second in every room. `delivered_per_s` and
+`cpu_us_per_delivered` (the server's CPU for a message that reached the other person) are with everybody sending the
+next message as soon as the last one is acknowledged. The floor in the same run is a bare python-socketio server that
+stores nothing, seals nothing and checks nobody, under the same clients: `stock_cpu_us_per_delivered`.
 """
 
 import argparse
