@@ -37,7 +37,7 @@ export class CPatientHome extends Page {
       <div class="page narrow home">
         <h1 tabindex="-1">${this.heading}</h1>
         ${this._visits.render((visits) => this._page(visits), { lines: 8 })}
-        ${meta.emergency ? html`<p class="notice warning"><c-icon name="phone"></c-icon><span>${meta.emergency}</span></p>` : nothing}
+        ${meta.emergency ? html`<p class="notice danger emergency"><c-icon name="phone"></c-icon><span>${meta.emergency}</span></p>` : nothing}
       </div>
     `;
   }
@@ -60,7 +60,7 @@ export class CPatientHome extends Page {
           ? html`<section class="stack" aria-labelledby="others-title">
               <h2 id="others-title">${t('home.planned_too')}</h2>
               <ul class="card tight list">
-                ${others.map((visit) => html`<li class="home-other">${this._when(visit)} ${this._doctor(visit)}</li>`)}
+                ${others.map((visit) => this._other(visit))}
               </ul>
             </section>`
           : nothing
@@ -92,6 +92,16 @@ export class CPatientHome extends Page {
         <p class="small quiet">${t(running ? 'home.running' : soon ? 'home.early' : 'home.later')}</p>
       </section>
     `;
+  }
+
+  /** Another one that is planned; today's can be entered too. @param {EarlierConsultation} visit */
+  _other(visit) {
+    const isToday = isSameDay(visit.scheduled_at, Date.now());
+    const enter = t('home.enter_at', { time: formatTime(visit.scheduled_at), name: visit.clinician.name });
+    return html`<li class="home-other row between wrap">
+      <div>${this._when(visit)} ${this._doctor(visit)}</div>
+      ${isToday ? html`<a class="button" href=${`/visit/${visit.id}`} aria-label=${enter}>${t('home.enter')}</a>` : nothing}
+    </li>`;
   }
 
   /** @param {EarlierConsultation} visit */

@@ -46,6 +46,7 @@ export default {
   'home.today_at': 'Today, {time}',
   'home.with': 'With {name}',
   'home.enter': 'Go to the device check',
+  'home.enter_at': 'Go to the device check for {time} with {name}',
   'home.return': 'Return to the consultation',
   'home.early': 'You can check your camera and microphone now and wait. The doctor sees that you are there.',
   'home.later': 'You can check your camera and microphone any time before.',

@@ -44,6 +44,7 @@ export default {
   'home.today_at': '今天 {time}',
   'home.with': '{name}',
   'home.enter': '进入设备检测',
+  'home.enter_at': '进入{time}{name}医生问诊的设备检测',
   'home.return': '返回问诊',
   'home.early': '您现在就可以检测摄像头和麦克风并候诊，医生会看到您已到达。',
   'home.later': '就诊前您可以随时检测摄像头和麦克风。',

@@ -74,7 +74,7 @@ export class CInAppHelp extends CElement {
       <div class="notice warning" role="alert" data-testid="in-app-help">
         <c-icon name="alert"></c-icon>
         <div class="stack tight grow">
-          <strong>${app ? t('call.in_app_heading', { app }) : t('call.no_media_heading')}</strong>
+          <strong>${app ? t('call.in_app_heading', { app: t(`call.app_${app}`) }) : t('call.no_media_heading')}</strong>
           <p>${app === 'WeChat' ? t('call.in_app_wechat') : app ? t('call.in_app_other') : t('call.no_media_text')}</p>
           <div class="cluster">
             <button class="button primary" type="button" data-testid="copy-link" @click=${this._copy}>
