@@ -83,7 +83,9 @@ class FakeMedia extends Emitter {
     this.sending[source] = track;
   }
 
-  offered() {}
+  offered(offer) {
+    this.offer = offer;
+  }
 
   told(state) {
     this.heard = state;
@@ -139,6 +141,16 @@ const PAST = [
   arrived(ME, 'patient'),
   connected(ME),
 ];
+
+test('an offer of the device check’s probe is not for the call', (context) => {
+  const { call, session, media } = start();
+  context.after(() => call.end());
+  call.enter();
+  session.emit('media_offer', { generation: 1, probe: true });
+  assert.equal(media.offer, undefined);
+  session.emit('media_offer', { generation: 1 });
+  assert.deepEqual(media.offer, { generation: 1 });
+});
 
 test('before admission one waits, and nothing is sent', (context) => {
   const { call, happen, entered, media, session } = start();
