@@ -89,7 +89,7 @@ export class CAfter extends Page {
                   </dd>`
               : nothing
           }
-          <dt>${t('call.recording')}</dt>
+          <dt>${t('call.after_recording')}</dt>
           <dd>${recording ? t('call.after_recorded') : t('call.after_not_recorded')}</dd>
         </dl>
       </section>

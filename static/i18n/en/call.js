@@ -222,6 +222,7 @@ export default {
   'call.after_thanks_guest': 'Thank you for your help.',
   'call.after_note': 'The doctor writes the visit note. If you have an account, you find it there.',
   'call.after_questions': 'For questions about the treatment, call the clinic.',
+  'call.after_recording': 'Recording',
   'call.after_recorded': 'With your consent; it is kept with your record',
   'call.after_not_recorded': 'Not recorded',
   'call.after_home': 'To my consultations',

@@ -215,6 +215,7 @@ export default {
   'call.after_thanks_guest': '感谢您的协助。',
   'call.after_note': '医生将填写病程记录；如您有账号，登录后可查看。',
   'call.after_questions': '如对治疗有疑问，请致电医院。',
+  'call.after_recording': '录音录像',
   'call.after_recorded': '已征得您的同意，随病历保存',
   'call.after_not_recorded': '未录制',
   'call.after_home': '查看我的问诊',
