@@ -21,8 +21,8 @@ class EventLog(Protocol):
         The first `seq` must follow the stored one; otherwise `kernel.errors.Conflict`.
         """
 
-    async def read(self, room: RoomId, *, since: int = 0) -> list[RoomEvent]:
-        """Return the events with `seq > since`, in order."""
+    async def read(self, room: RoomId, *, since: int = 0, limit: int | None = None) -> list[RoomEvent]:
+        """Return the events with `seq > since`, in order, at most `limit`."""
 
 
 class EventPublisher(Protocol):

@@ -308,7 +308,7 @@ class RoomService:
         person = require_known(current.person(participant))
         if not 0 <= since <= current.last_seq:
             raise Invalid("since")
-        events = (await self._log.read(room, since=since))[:READ_LIMIT] if since < current.last_seq else []
+        events = await self._log.read(room, since=since, limit=READ_LIMIT) if since < current.last_seq else []
         return Reading([seen_by(person, event) for event in events], current.last_seq)
 
     def _require_call(self, current: Room, participant: ParticipantId, connection: ConnectionId) -> None:

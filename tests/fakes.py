@@ -49,10 +49,10 @@ class FakeEventLog:
         if failure is not None:
             raise failure
 
-    async def read(self, room: RoomId, *, since: int = 0) -> list[RoomEvent]:
+    async def read(self, room: RoomId, *, since: int = 0, limit: int | None = None) -> list[RoomEvent]:
         await asyncio.sleep(0)
         self.reads += 1
-        return [event for event in self.stored.get(room, []) if event.seq > since]
+        return [event for event in self.stored.get(room, []) if event.seq > since][:limit]
 
 
 class FakePublisher:
