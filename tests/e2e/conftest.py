@@ -47,14 +47,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
+    """Of one module, because its event loop occupies the thread, and other modules' tests have loops of their own."""
     with sync_playwright() as running:
         yield running
 
 
 class Browsers:
-    """One browser process for each look, started when first asked for and kept for the whole session."""
+    """One browser process for each look, started when first asked for and kept until `close`."""
 
     def __init__(
         self, playwright: Playwright, folder: Path, *, cameras: Callable[[Look, Path], None] = camera_file
@@ -84,7 +85,7 @@ class Browsers:
             browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browsers(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browsers]:
     running = Browsers(playwright, tmp_path_factory.mktemp("looks"))
     yield running
