@@ -20,7 +20,6 @@ from care.recording import Recording, Segment
 from care.summary import ConsultationSummary
 from identity.audit import AuditTrail
 from identity.ports import SessionRepository
-from identity.principal import Role
 from kernel.ids import AttachmentId, ConsultationId, DepartmentId, InvitationId, PatientId, RecordingId, UserId
 
 # People ---------------------------------------------------------------------------------------------------------------
@@ -36,14 +35,9 @@ class PeopleRepository(Protocol):
 
     async def add_department(self, department: Department) -> None: ...
 
-    async def save_department(self, department: Department) -> None: ...
-
     async def member(self, member: UserId) -> Member: ...
 
-    async def member_by_login(self, login: str) -> Member:
-        """Find in any case of letters."""
-
-    async def members(self, *, role: Role | None = None) -> list[Member]:
+    async def members(self) -> list[Member]:
         """Return all, inactive ones too, by name."""
 
     async def add_member(self, member: Member) -> None: ...
@@ -52,14 +46,14 @@ class PeopleRepository(Protocol):
 
     async def patient(self, patient: PatientId) -> Patient: ...
 
+    async def patient_by_record_number(self, record_number: str) -> Patient: ...
+
     async def patients(self, *, q: str = "", treated_by: UserId | None = None, limit: int = 50) -> list[Patient]:
         """Return patients whose name or record number contains `q`, by name; with `treated_by` only that
         clinician's own (somebody they have or had a consultation with).
         """
 
     async def add_patient(self, patient: Patient) -> None: ...
-
-    async def save_patient(self, patient: Patient) -> None: ...
 
 
 # Consultations --------------------------------------------------------------------------------------------------------

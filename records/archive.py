@@ -13,7 +13,6 @@ from kernel.ids import ConsultationId
 from records.consultations import summary_from_row, summary_query
 from records.engine import Connection
 from records.recordings import recording_from_row
-from records.sealing import Sealer
 from records.tables import consultations, departments, members, patients, recordings
 
 _TOOK_PLACE: Final = (Status.IN_PROGRESS, Status.ON_HOLD, Status.FINISHED)
@@ -32,8 +31,7 @@ _SEARCHED: Final = (
 class SqlArchive:
     """Implements `care.ports.ArchiveRepository`."""
 
-    def __init__(self, connection: Connection, sealer: Sealer) -> None:
-        del sealer  # names and times are found here, never what was said
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def search(

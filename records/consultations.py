@@ -14,15 +14,13 @@ from care.summary import ClinicianName, ConsultationSummary, NoteState
 from kernel.errors import NotFound
 from kernel.ids import ConsultationId, DepartmentId, PatientId, RecordingId, UserId
 from records.engine import Connection, uniqueness_as_conflict
-from records.sealing import Sealer
 from records.tables import consultations, departments, members, notes, patients, recordings
 
 
 class SqlConsultations:
     """Implements `care.ports.ConsultationRepository`."""
 
-    def __init__(self, connection: Connection, sealer: Sealer) -> None:
-        del sealer  # the calendar is not sealed
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def get(self, consultation: ConsultationId) -> Consultation:
@@ -33,7 +31,7 @@ class SqlConsultations:
 
     async def many(self, consultations_: Collection[ConsultationId]) -> list[Consultation]:
         rows = await self._connection.execute(select(consultations).where(consultations.c.id.in_(consultations_)))
-        return [consultation_from_row(row) for row in rows]
+        return [_consultation_from_row(row) for row in rows]
 
     async def add(self, consultation: Consultation) -> None:
         with uniqueness_as_conflict():
@@ -46,7 +44,7 @@ class SqlConsultations:
 
     async def find(self, which: ConsultationFilter, *, limit: int, newest_first: bool = False) -> list[Consultation]:
         query = _chosen(select(consultations), which, limit=limit, newest_first=newest_first)
-        return [consultation_from_row(row) for row in await self._connection.execute(query)]
+        return [_consultation_from_row(row) for row in await self._connection.execute(query)]
 
     async def summary(self, consultation: ConsultationId) -> ConsultationSummary:
         query = summary_query().where(consultations.c.id == consultation)
@@ -131,7 +129,7 @@ def summary_from_row(row: Row[*tuple[Any, ...]]) -> ConsultationSummary:
     )
 
 
-def consultation_from_row(row: Row[*tuple[Any, ...]]) -> Consultation:
+def _consultation_from_row(row: Row[*tuple[Any, ...]]) -> Consultation:
     """Return the consultation in a row of `consultations`."""
     return Consultation(
         id=ConsultationId(row.id),

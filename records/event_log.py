@@ -210,7 +210,7 @@ class SqlEventLog:
         ]
         if not notable:
             return
-        repository = SqlConsultations(connection, self._sealer)
+        repository = SqlConsultations(connection)
         before = {found.id: found for found in await repository.many({room for room, _ in notable})}
         now = dict(before)
         entries = []

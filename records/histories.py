@@ -9,7 +9,6 @@ from sqlalchemy import Table, insert, select
 from care.history import Allergy, Condition, HistoryEntry, Medication, Observation, PatientHistory
 from kernel.ids import EntryId, PatientId
 from records.engine import Connection, uniqueness_as_conflict
-from records.sealing import Sealer
 from records.tables import allergies, conditions, medications, observations
 
 OBSERVATIONS_LIMIT: Final = 2000
@@ -26,8 +25,7 @@ _TABLES: Final[dict[type[HistoryEntry], Table]] = {
 class SqlHistories:
     """Implements `care.ports.HistoryRepository`."""
 
-    def __init__(self, connection: Connection, sealer: Sealer) -> None:
-        del sealer  # the history belongs to the patient, not to one consultation
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def of(self, patient: PatientId) -> PatientHistory:

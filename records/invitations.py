@@ -10,15 +10,13 @@ from identity.principal import Role
 from kernel.errors import NotFound
 from kernel.ids import ConsultationId, InvitationId, UserId
 from records.engine import Connection, uniqueness_as_conflict
-from records.sealing import Sealer
 from records.tables import invitations
 
 
 class SqlInvitations:
     """Implements `care.ports.InvitationRepository`."""
 
-    def __init__(self, connection: Connection, sealer: Sealer) -> None:
-        del sealer  # a link holds nothing that anybody wrote
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def get(self, invitation: InvitationId) -> Invitation:

@@ -21,8 +21,7 @@ from rooms.ports import SegmentGap
 class SqlRecordings:
     """Implements `care.ports.RecordingRepository`."""
 
-    def __init__(self, connection: Connection, sealer: Sealer) -> None:
-        del sealer  # of a recording only the media is secret, and that is no row
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def of(self, consultation: ConsultationId) -> Recording | None:

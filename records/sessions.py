@@ -10,7 +10,6 @@ from identity.ports import Account, Link, RefreshToken, Session
 from identity.principal import Role
 from kernel.ids import ConsultationId, InvitationId, PatientId, SessionId, UserId
 from records.engine import Connection
-from records.sealing import Sealer
 from records.tables import consultations, credentials, invitations, members, refresh_tokens, sessions
 
 _ACCOUNT = (
@@ -27,8 +26,7 @@ _ACCOUNT = (
 class SqlSessions:
     """Implements `identity.ports.SessionRepository`."""
 
-    def __init__(self, connection: Connection, sealer: Sealer) -> None:
-        del sealer  # hashes need no sealing
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def account_by_login(self, login: str) -> Account | None:

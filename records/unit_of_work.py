@@ -61,14 +61,14 @@ class SqlStore:
         at = self._now()
         return SqlUnit(
             at=at,
-            people=SqlPeople(connection, self._sealer),
-            consultations=SqlConsultations(connection, self._sealer),
-            invitations=SqlInvitations(connection, self._sealer),
-            histories=SqlHistories(connection, self._sealer),
+            people=SqlPeople(connection),
+            consultations=SqlConsultations(connection),
+            invitations=SqlInvitations(connection),
+            histories=SqlHistories(connection),
             notes=SqlNotes(connection, self._sealer),
             attachments=SqlAttachments(connection, self._sealer),
-            recordings=SqlRecordings(connection, self._sealer),
-            archive=SqlArchive(connection, self._sealer),
-            sessions=SqlSessions(connection, self._sealer),
+            recordings=SqlRecordings(connection),
+            archive=SqlArchive(connection),
+            sessions=SqlSessions(connection),
             audit=SqlAuditTrail(connection, at=at),
         )

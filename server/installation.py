@@ -13,7 +13,7 @@ from identity.principal import Role
 from identity.service import SignInService
 from identity.tokens import TokenIssuer
 from kernel.clock import utc_now
-from kernel.errors import AppError, Conflict
+from kernel.errors import AppError, Conflict, NotFound
 from kernel.ids import PatientId, UserId, new_id
 from records.sealing import KeyRing, Sealer
 from records.unit_of_work import SqlStore
@@ -166,10 +166,10 @@ async def _department(unit: UnitOfWork, named: str) -> Department:
 
 
 async def _patient(unit: UnitOfWork, record_number: str) -> PatientId:
-    for patient in await unit.people.patients(q=record_number):
-        if patient.record_number == record_number:
-            return patient.id
-    raise Refused(f"there is no patient with the record number {record_number}")
+    try:
+        return (await unit.people.patient_by_record_number(record_number)).id
+    except NotFound:
+        raise Refused(f"there is no patient with the record number {record_number}") from None
 
 
 async def _note(records: _Records, action: str, detail: str) -> None:

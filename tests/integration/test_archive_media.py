@@ -73,7 +73,8 @@ class Visit:
 async def visit(clinic: RunningClinic) -> Visit:
     services = clinic.services
     async with services.store.read() as work:
-        member = await work.people.member_by_login("dr.garcia")
+        account = await work.sessions.account_by_login("dr.garcia")
+        member = await work.people.member(account.id)
         planned = await work.consultations.find(ConsultationFilter(clinician=member.id), limit=1, newest_first=True)
     consultation, doctor = planned[0].id, ParticipantId(member.id)
     room = RoomId(consultation)
@@ -219,7 +220,8 @@ async def test_segments_that_somebody_cut_off_are_blank_in_a_file_of_full_length
 
 async def test_a_recording_without_anything_in_it_says_so(clinic: RunningClinic) -> None:
     async with clinic.services.store.read() as work:
-        member = await work.people.member_by_login("dr.lin")
+        account = await work.sessions.account_by_login("dr.lin")
+        member = await work.people.member(account.id)
         planned = await work.consultations.find(ConsultationFilter(clinician=member.id), limit=1, newest_first=True)
     doctor, room = ParticipantId(member.id), RoomId(planned[0].id)
     facts = (RoomOpened(doctor, member.name), RecordingStarted(RECORDING, doctor), VisitFinished(doctor))
