@@ -1,18 +1,17 @@
 """What was said and what happened in a visit, in order, with the names of those who did it."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, assert_never
+from typing import assert_never
 
 from care.recording_time import Spans
 from identity.principal import Role
 from kernel.ids import ParticipantId
 from rooms.events import (
+    KINDS,
     Attachment,
     ConsentRecorded,
-    Fact,
     MessagePosted,
     MessagesRead,
     ParticipantAdmitted,
@@ -32,8 +31,6 @@ from rooms.events import (
     VideoReceptionChanged,
     VisitFinished,
 )
-
-_WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +165,7 @@ def _timeline(events: Sequence[RoomEvent], spans: Spans, names: dict[Participant
 
 def _told(event: RoomEvent, offset_ms: int | None) -> Happening | None:  # noqa: C901, PLR0911 - one line a fact
     """Return what the timeline tells of `event`, without the name; None for what it leaves out."""
-    told = Happening(seq=event.seq, at=event.at, offset_ms=offset_ms, kind=_kind(event.fact))
+    told = Happening(seq=event.seq, at=event.at, offset_ms=offset_ms, kind=KINDS[type(event.fact)])
     match event.fact:
         case ReadinessReported() | MessagesRead() | VideoReceptionChanged():
             return None
@@ -200,7 +197,3 @@ def _told(event: RoomEvent, offset_ms: int | None) -> Happening | None:  # noqa:
             return replace(told, participant=by)
         case _:
             assert_never(event.fact)
-
-
-def _kind(fact: Fact) -> str:
-    return _WORD.sub("_", type(fact).__name__).lower()

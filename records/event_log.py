@@ -18,10 +18,10 @@ from kernel.ids import ConsultationId, RoomId
 from records.audit import SqlAuditTrail
 from records.consultations import SqlConsultations
 from records.engine import Connection, Database
-from records.facts import decoded, encoded, kind_of
+from records.facts import decoded, encoded
 from records.sealing import Sealer
 from records.tables import consultations, recordings, room_events
-from rooms.events import RecordingStarted, RecordingStopped, RoomEvent
+from rooms.events import KINDS, RecordingStarted, RecordingStopped, RoomEvent
 
 QUEUE_LIMIT: Final = 2048  # appends that may wait; more are refused
 _BATCH_EVENTS: Final = 1024  # events in one transaction, unless a single append is larger
@@ -186,7 +186,7 @@ class SqlEventLog:
         for append in accepted:
             key = await self._sealer.key(connection, ConsultationId(append.room))
             for event in append.events:
-                kind = kind_of(event.fact)
+                kind = KINDS[type(event.fact)]
                 context = _context(append.room, event.seq, event.at, kind)
                 rows.append(
                     {

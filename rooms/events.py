@@ -1,8 +1,11 @@
 """Everything that can have happened in a room. A room is the sum of these and nothing else."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final, get_args
 
 from identity.principal import Role
 from kernel.ids import AttachmentId, ConnectionId, MessageId, ParticipantId, RecordingId
@@ -217,6 +220,15 @@ Fact = (
     | RecordingStopped
     | VisitFinished
 )
+
+
+def snake_case(name: str) -> str:
+    """Return `ParticipantAdmitted` as `participant_admitted`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+KINDS: Final[Mapping[type[Fact], str]] = {fact: snake_case(fact.__name__) for fact in get_args(Fact)}
+"""What every fact is called where it is stored, told and archived."""
 
 
 @dataclass(frozen=True, slots=True)

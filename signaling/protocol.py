@@ -4,7 +4,6 @@
 docstring what the page says about it.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final, Literal, TypeVar
 
@@ -21,7 +20,7 @@ from rooms.errors import (
     RoomExhausted,
     TrackAbsent,
 )
-from rooms.events import Decision, DeviceState, Source
+from rooms.events import Decision, DeviceState, Source, snake_case
 from rooms.ports import MediaState
 from signaling.budget import RateLimited
 
@@ -480,11 +479,6 @@ def event_name(event: type[Struct]) -> str:
     if event is MediaStateChanged:
         return "media_state"
     return snake_case(event.__name__)
-
-
-def snake_case(name: str) -> str:
-    """Return `ParticipantAdmitted` as `participant_admitted`."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 _decoders: Final[Mapping[str, msgspec.json.Decoder[ClientEvent]]] = {

@@ -2,16 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, get_args
+from typing import Final
 
 import msgspec
 
-from rooms.events import Body, Fact, MessagePosted, RoomEvent
+from rooms.events import KINDS, Body, MessagePosted, RoomEvent
 from rooms.permissions import Seen, Withheld
-from signaling.protocol import snake_case
-
-KINDS: Final[Mapping[type, str]] = {fact: snake_case(fact.__name__) for fact in get_args(Fact)}
-"""The wire name of every fact."""
 
 WITHHELD: Final = "withheld"
 

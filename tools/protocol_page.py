@@ -15,10 +15,9 @@ import msgspec
 
 from kernel.errors import AppError
 from rooms import events
-from rooms.events import Fact
+from rooms.events import KINDS, Fact
 from signaling import protocol, transport
 from signaling.budget import BURST, PER_SECOND
-from signaling.wire import KINDS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "PROTOCOL.md"

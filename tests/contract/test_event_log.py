@@ -13,10 +13,11 @@ from identity.principal import Role
 from kernel.errors import Conflict, Overloaded
 from kernel.ids import AttachmentId, ConnectionId, ConsultationId, MessageId, ParticipantId, RecordingId, RoomId
 from records.event_log import SqlEventLog
-from records.facts import decoded, encoded, kind_of
+from records.facts import decoded, encoded
 from records.sealing import SealBroken
 from records.tables import consultations, recordings, room_events
 from rooms.events import (
+    KINDS,
     Attachment,
     Body,
     ConsentRecorded,
@@ -347,5 +348,5 @@ def test_a_fact_written_before_a_field_existed_is_still_read() -> None:
 
 def test_kinds_are_the_facts_names_in_snake_case() -> None:
     readiness = ReadinessReported(PATIENT, *["ok"] * 3, None)  # type: ignore[list-item]
-    assert kind_of(readiness) == "readiness_reported"
-    assert decoded(kind_of(OPENED), encoded(OPENED)) == OPENED
+    assert KINDS[type(readiness)] == "readiness_reported"
+    assert decoded(KINDS[type(OPENED)], encoded(OPENED)) == OPENED

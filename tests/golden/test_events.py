@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from kernel.errors import Invalid
-from rooms.events import Fact, RoomEvent
+from rooms.events import KINDS, Fact, RoomEvent
 from signaling import protocol
-from signaling.wire import KINDS, WITHHELD, at_text, event_json, withheld_json
+from signaling.wire import WITHHELD, at_text, event_json, withheld_json
 from tests.builders import NOON
 
 EVENTS = Path(__file__).parent / "events"
