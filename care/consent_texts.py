@@ -60,20 +60,6 @@ _RECORDING: Final[Mapping[str, Mapping[str, str]]] = {
     "2026-11": {"en": _RECORDING_2026_11_EN.strip(), "zh-CN": _RECORDING_2026_11_ZH.strip()},
 }
 
-_PARTICIPATION: Final[Mapping[str, str]] = {
-    "en": (
-        "This is a private medical consultation. Please take part from a quiet place where nobody can listen in, use "
-        "your own name, and pass on nothing of what you see and hear. The clinic stores the times of coming and "
-        "going, the chat and the files sent with the medical record. Sound and picture are recorded only with your "
-        "separate consent."
-    ),
-    "zh-CN": (
-        "本次问诊涉及个人医疗隐私。请在安静、无人旁听的环境中使用真实姓名参加，"
-        "不要向他人透露问诊中看到和听到的内容。进出时间、聊天内容和发送的文件会随病历保存；"
-        "声音和图像仅在另行征得您的同意后才会录制。"
-    ),
-}
-
 
 def text_for(version: str, language: str) -> str:
     """Return the words of the recording consent; paragraphs are separated by an empty line, the first is the question.
@@ -89,8 +75,3 @@ def text_for(version: str, language: str) -> str:
 def current_texts() -> dict[str, str]:
     """Return the words of the current version by language."""
     return dict(_RECORDING[CURRENT])
-
-
-def participation_notice(language: str) -> str:
-    """Return what everybody who takes part is told, agreement or not; English for a language we do not speak."""
-    return _PARTICIPATION.get(language, _PARTICIPATION["en"])

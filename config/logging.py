@@ -26,7 +26,7 @@ _SECRET_VALUES: Final = re.compile(
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)",  # user:password@ of a database's URL
 )
 _FRAMES: Final = 12
-_CHATTY: Final = ("asyncio", "aiohttp", "alembic", "sqlalchemy", "aiosqlite", "socketio", "engineio", "aiortc", "libav")
+_CHATTY: Final = ("asyncio", "aiohttp", "alembic", "sqlalchemy", "socketio", "engineio", "aiortc", "libav")
 
 
 def configure(log: Log, *, stream: TextIO | None = None, now: Now = utc_now) -> None:
@@ -67,17 +67,7 @@ def configure(log: Log, *, stream: TextIO | None = None, now: Now = utc_now) -> 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(log.level.upper())
-    for chatty in (
-        "asyncio",
-        "aiohttp",
-        "alembic",
-        "sqlalchemy",
-        "aiosqlite",
-        "socketio",
-        "engineio",
-        "aiortc",
-        "libav",
-    ):
+    for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

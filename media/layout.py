@@ -29,9 +29,10 @@ def arrange(*, people: int, screens: int, width: int, height: int) -> tuple[list
         return [], _grid(screens, everything, columns=1)
     beside = _even(width * _SCREEN_PARTS[0] // _SCREEN_PARTS[1])
     column = Rect(beside, 0, width - beside, height)
-    rows = max(people, _PEOPLE_BESIDE)
-    columns = 1 if people <= _PEOPLE_BESIDE else 2
-    places = _grid(max(people, rows if columns == 1 else people), column, columns=columns)[:people]
+    if people <= _PEOPLE_BESIDE:
+        places = _grid(_PEOPLE_BESIDE, column, columns=1)[:people]
+    else:
+        places = _grid(people, column, columns=2)
     return places, _grid(screens, Rect(0, 0, beside, height), columns=1)
 
 

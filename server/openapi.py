@@ -1,14 +1,14 @@
 """The OpenAPI 3.1 document, made from the same declarations that answer the requests."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from kernel.errors import AppError, Invalid, NotFound, Overloaded, SignInRequired, TooLarge
 from server.endpoint import BodyTooSlow, Endpoint, Input, UnsupportedMediaType
-from server.problems import PROBLEM_JSON, MethodNotAllowed, Problem
+from server.problems import PROBLEM_JSON, Problem
 
 _REFERENCE: Final = "#/components/schemas/{name}"
 _VARIABLE: Final = re.compile(r"\{(\w+)\}")
@@ -53,11 +53,6 @@ def errors_of(endpoint: Endpoint) -> tuple[type[AppError], ...]:
         kinds += [TooLarge, BodyTooSlow]
     kinds += endpoint.errors
     return tuple(sorted(set(kinds), key=lambda kind: (kind.status, kind.code)))
-
-
-def all_errors(endpoints: Iterable[Endpoint]) -> frozenset[type[AppError]]:
-    """Return every error that any of `endpoints`, or no endpoint at all, may answer with."""
-    return frozenset({MethodNotAllowed, NotFound}.union(*(errors_of(endpoint) for endpoint in endpoints)))
 
 
 def _named_types(endpoints: Collection[Endpoint]) -> list[type]:

@@ -1,6 +1,6 @@
 import pytest
 
-from care.consent_texts import CURRENT, LANGUAGES, current_texts, participation_notice, text_for
+from care.consent_texts import CURRENT, LANGUAGES, current_texts, text_for
 from kernel.errors import Invalid
 
 PROMISES = {
@@ -34,7 +34,7 @@ def test_is_the_same_number_of_paragraphs_in_each_language_and_begins_with_the_q
 
 
 def test_chinese_uses_full_width_punctuation() -> None:
-    text = text_for(CURRENT, "zh-CN") + participation_notice("zh-CN")
+    text = text_for(CURRENT, "zh-CN")
     assert not set(text) & set(",;:?!()")
 
 
@@ -46,8 +46,3 @@ def test_an_unpublished_version_or_language_is_refused() -> None:
 
 def test_the_texts_that_are_asked_now_are_complete() -> None:
     assert current_texts() == {language: text_for(CURRENT, language) for language in LANGUAGES}
-
-
-def test_the_participation_notice_is_there_in_both_languages_and_english_for_others() -> None:
-    assert participation_notice("zh-CN") != participation_notice("en")
-    assert participation_notice("fr") == participation_notice("en")
