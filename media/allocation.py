@@ -8,7 +8,7 @@ import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from typing import Any, Final
 
@@ -52,12 +52,19 @@ class AllocationRefused(Exception):
         self.words = words
 
 
+def _ending() -> asyncio.Future[None]:
+    """Return what fails when the way to the server ends; nobody need look at it."""
+    ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    ending.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    return ending
+
+
 class _Udp(TurnClientUdpProtocol):
     """Notices that the port is closed (ICMP) instead of waiting."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.closed = _ending()
 
     def error_received(self, error: Exception) -> None:
         if not self.closed.done():
@@ -73,7 +80,7 @@ class _Tcp(TurnClientTcpProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.closed = _ending()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.closed.done():
@@ -154,7 +161,8 @@ async def allocation(
     try:
         await made._allocate()  # noqa: SLF001 - of this module
         yield made
-        await made._release()  # noqa: SLF001 - of this module
+        with suppress(AllocationRefused):  # it ends by itself, later
+            await made._release()  # noqa: SLF001 - of this module
     finally:
         client.closed.cancel()
         client.transport.close()

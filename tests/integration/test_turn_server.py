@@ -146,6 +146,12 @@ async def test_one_participant_has_no_more_allocations_than_the_quota_whatever_t
             assert await refusal(server, server.udp, server.credentials(BO)) is None
 
 
+async def test_a_secret_can_be_changed_while_the_old_one_still_works(tmp_path: Path) -> None:
+    with turn_server(tmp_path, changes={"static-auth-secret": ["next", SECRET]}) as server:
+        for secret, reason in (("next", None), (SECRET, None), ("another", Reason.CREDENTIALS)):
+            assert await refusal(server, server.udp, server.credentials(ANNE, secret=secret)) is reason
+
+
 async def test_all_together_have_no_more_than_the_quota_of_the_server(tmp_path: Path) -> None:
     with turn_server(tmp_path, changes={"total-quota": ["2"]}) as server:
         async with AsyncExitStack() as stack:
