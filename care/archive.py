@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from care.access import Action, require
@@ -153,7 +153,8 @@ def _decoded(cursor: str) -> ArchivePlace:
         padded = cursor[:_CURSOR_LIMIT] + "=" * (-len(cursor) % 4)
         when, _, consultation = base64.b64decode(padded, altchars="-_", validate=True).decode().partition(" ")
         scheduled_at = datetime.fromisoformat(when)
-    except (ValueError, binascii.Error):
+        scheduled_at.astimezone(UTC)  # what the store will do, and what can't be done at the ends of the calendar
+    except (ValueError, OverflowError, binascii.Error):
         raise Invalid("cursor") from None
     if scheduled_at.tzinfo is None or not consultation:
         raise Invalid("cursor")

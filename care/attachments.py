@@ -24,7 +24,7 @@ from identity.principal import Principal, Role
 from kernel.errors import NotFound, Overloaded, TooLarge
 from kernel.ids import AttachmentId, ConsultationId, ParticipantId, RoomId, new_id
 from rooms.events import Attachment, MessagePosted
-from rooms.permissions import sees
+from rooms.permissions import may_chat, sees
 from rooms.ports import EventLog
 from rooms.room import Room
 
@@ -48,7 +48,7 @@ class AttachmentService:
     async def receive(
         self, principal: Principal, consultation: ConsultationId, *, name: str, chunks: AsyncIterator[bytes]
     ) -> StoredFile:
-        """Take in a file from somebody who takes part in the consultation while it is open.
+        """Take in a file from somebody who takes part in the consultation while it is open: guests once admitted.
 
         Raises `FileRefused` as soon as its content is of no accepted type, `TooLarge` as soon as it is too long,
         `AttachmentsFull`, `StorageFailed`, `Overloaded`; whatever is raised, also by `chunks`, nothing of the file
@@ -124,6 +124,8 @@ class AttachmentService:
 
     async def _announce(self, principal: Principal, consultation: ConsultationId) -> StoredFile:
         attachment = AttachmentId(new_id("att"))
+        if principal.role is Role.GUEST and not await self._may_post(principal, consultation):
+            raise NotFound
         async with changing(self._store, principal) as work:
             found = await reach_consultation(work, principal, consultation, Action.ATTACHMENT_ADD)
             if found.status in _CLOSED:
@@ -159,6 +161,12 @@ class AttachmentService:
             return  # it stays pending: the sweep of the next start tries again
         async with self._store.write() as work:
             await work.attachments.remove(file.id)
+
+    async def _may_post(self, principal: Principal, consultation: ConsultationId) -> bool:
+        """Whether a guest may send a message now, as the live room decides it; what can't be sent takes no space."""
+        room = RoomId(consultation)
+        guest = Room.replayed(room, await self._log.read(room)).person(principal.participant)
+        return guest is not None and may_chat(guest)
 
     async def _is_shown(self, principal: Principal, file: StoredFile) -> bool:
         """Whether a message that the principal may see carries the file."""

@@ -21,7 +21,7 @@ The same declaration decodes the request, checks the role, encodes the answer an
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -29,6 +29,7 @@ from aiohttp import web
 
 from identity.principal import Principal, Role
 from kernel.errors import AppError, Invalid, NotFound, SignInRequired, TooLarge
+from server.fields import is_plausible
 from server.problems import unreadable
 from server.services import Services
 
@@ -45,7 +46,15 @@ B_co = TypeVar("B_co", covariant=True)
 
 
 class Input(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Base of everything that is decoded from a request: an unknown field is refused, never ignored."""
+    """Base of everything that is decoded from a request.
+
+    An unknown field is refused, never ignored; so is a day or an instant with which nothing can be calculated.
+    """
+
+    def __post_init__(self) -> None:
+        for name, value in msgspec.structs.asdict(self).items():
+            if isinstance(value, date) and not is_plausible(value):
+                raise ValueError(f"`{name}` lies too far from today")
 
 
 class BodyTooSlow(AppError):
@@ -57,7 +66,7 @@ class BodyTooSlow(AppError):
 
 
 class UnsupportedMediaType(AppError):
-    """A JSON endpoint got something that does not call itself JSON."""
+    """A JSON endpoint got something that does not call itself JSON, or any endpoint a body in an encoding."""
 
     code = "unsupported_media_type"
     message = "The server expects JSON here."
@@ -108,7 +117,7 @@ class Call(Generic[Q_co, B_co]):
         """Yield the raw body as it arrives, at most 64 KiB at a time.
 
         Raises TooLarge as soon as more than `limit_bytes` came or are announced, BodyTooSlow when nothing arrives
-        for `limits.body_wait_s`.
+        for `limits.body_wait_s`, Invalid when it breaks off or breaks the rules of HTTP.
         """
         async for chunk in _chunks(self.request, limit_bytes, self.services.settings.limits.body_wait_s):
             yield chunk
@@ -165,7 +174,11 @@ class Endpoint:
         assert self.body is not None
         if request.content_type != "application/json":
             raise UnsupportedMediaType
-        raw = b"".join([chunk async for chunk in _chunks(request, self.body_limit_bytes, wait_s)])
+        try:
+            async with asyncio.timeout(wait_s):  # the whole of it: drop by drop it could take days
+                raw = b"".join([chunk async for chunk in _chunks(request, self.body_limit_bytes, wait_s)])
+        except TimeoutError:
+            raise BodyTooSlow from None
         try:
             return msgspec.json.decode(raw, type=self.body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -261,6 +274,8 @@ def _decode_query(request: web.Request, wanted: type[Input]) -> Input:
 
 
 async def _chunks(request: web.Request, limit_bytes: int, wait_s: float) -> AsyncIterator[bytes]:
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise UnsupportedMediaType("The body must come as it is, without `Content-Encoding`.")
     if (request.content_length or 0) > limit_bytes:
         raise TooLarge
     received = 0
@@ -270,6 +285,8 @@ async def _chunks(request: web.Request, limit_bytes: int, wait_s: float) -> Asyn
                 chunk = await request.content.read(_CHUNK_BYTES)
         except TimeoutError:
             raise BodyTooSlow from None
+        except web.RequestPayloadError:
+            raise Invalid("The body broke off.") from None
         if not chunk:
             return
         received += len(chunk)

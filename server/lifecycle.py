@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 
 from config.settings import Settings
+from server.connections import ConnectionLog
 
 _log = structlog.get_logger("server.lifecycle")
 
@@ -43,11 +44,13 @@ class Lifecycle:
         self._phase = Phase.DRAINING
 
 
-def runner_of(app: web.Application, settings: Settings) -> web.AppRunner:
-    """Return what speaks HTTP for `app`, within the settings' limits."""
+def runner_of(app: web.Application, settings: Settings, *, count: Callable[[str], None]) -> web.AppRunner:
+    """Return what speaks HTTP for `app`, within the settings' limits. `count` is told what `ConnectionLog` tells."""
     return web.AppRunner(
         app,
         access_log=None,  # its lines hold ids; `server.middleware` measures requests by route
+        logger=ConnectionLog(count),
+        auto_decompress=False,  # nobody needs it, and a small body could become a large one
         keepalive_timeout=settings.limits.header_wait_s,  # also ends connections that never finish their headers
         shutdown_timeout=_LAST_ANSWERS_S,
     )
@@ -60,6 +63,7 @@ async def run(
     lifecycle: Lifecycle,
     tls: ssl.SSLContext | None,
     started: Callable[[int], Awaitable[None]],
+    count: Callable[[str], None],
 ) -> bool:
     """Serve `app` until SIGTERM or SIGINT, then drain; True when that was complete within `server.drain_s`.
 
@@ -69,7 +73,7 @@ async def run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    runner = runner_of(app, settings)
+    runner = runner_of(app, settings, count=count)
     try:
         await runner.setup()
         site = web.TCPSite(runner, settings.server.host, settings.server.port, ssl_context=tls, backlog=256)

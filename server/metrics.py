@@ -43,12 +43,22 @@ class Metrics:
         self._events = Counter(
             "consilium_room_events", "Stored and told events of rooms.", ("kind",), registry=self._registry
         )
+        self._trouble = Counter(
+            "consilium_connection_trouble",
+            "Connections that sent no HTTP, went away early, or met a defect.",
+            ("kind",),
+            registry=self._registry,
+        )
         ProcessCollector(registry=self._registry)
 
     def request_answered(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """Count one HTTP request."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
+
+    def connection_troubled(self, kind: str) -> None:
+        """Count one connection that brought no request which could be answered; `kind` as in `ConnectionLog`."""
+        self._trouble.labels(kind).inc()
 
     def events_told(self, events: Sequence[RoomEvent]) -> None:
         """Count the events of a room by kind: messages are `MessagePosted`."""

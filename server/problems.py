@@ -1,13 +1,15 @@
 """Errors as `application/problem+json` (RFC 9457): a stable code, a safe sentence, and nothing internal."""
 
 from http import HTTPStatus
+from typing import Final
 
 import msgspec
 from aiohttp import web
 
 from kernel.errors import AppError, Invalid
 
-PROBLEM_JSON = "application/problem+json"
+PROBLEM_JSON: Final = "application/problem+json"
+DETAIL_LIMIT: Final = 300  # a field that is unknown may have a name of any length
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -60,7 +62,8 @@ def unreadable(error: Exception) -> Invalid:
     """Return what to tell the sender of input that msgspec refused: which field, by its path, and why."""
     match error:
         case msgspec.ValidationError():
-            return Invalid(str(error).replace("`$.", "`").replace("`$[...]`", "the top level"))
+            told = str(error).replace("`$.", "`").replace("`$[...]`", "the top level")
+            return Invalid(told[:DETAIL_LIMIT])
         case msgspec.DecodeError() | UnicodeDecodeError():
             return Invalid("The body is not valid JSON.")
         case RecursionError():

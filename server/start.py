@@ -31,7 +31,14 @@ async def serve(settings: Settings) -> int:
         sys.stdout.flush()
 
     try:
-        is_complete = await lifecycle.run(app, settings, lifecycle=node.lifecycle, tls=tls, started=started)
+        is_complete = await lifecycle.run(
+            app,
+            settings,
+            lifecycle=node.lifecycle,
+            tls=tls,
+            started=started,
+            count=node.metrics.connection_troubled,
+        )
     except OSError as error:
         raise Refused(_words_of(error, settings)) from error
     return 0 if is_complete else 1

@@ -46,6 +46,7 @@ PING_TIMEOUT_S: Final = 10
 ACK_ID_LIMIT: Final = 10  # digits
 
 _TEXT_FRAME: Final = 1  # RFC 6455, section 5.2
+_ERROR: Final = 0x102  # aiohttp's name for what it could not read
 _PROTOCOL_ERROR: Final = 1002  # RFC 6455, section 7.4.1
 _POLICY_VIOLATION: Final = 1008
 _TRY_AGAIN_LATER: Final = 1013
@@ -108,6 +109,8 @@ class _UncompressedWebSocket(_DriverWebSocket):  # type: ignore[misc]
             return data
         if isinstance(message.data, bytes):
             raise Malformed("binary messages are not accepted")
+        if message.type == _ERROR:  # larger than `FRAME_LIMIT_BYTES`, or no websocket any more; told and closed already
+            raise Malformed("not a frame")
         return None
 
     async def write(self, frame: bytes) -> None:
@@ -379,6 +382,7 @@ class Transport(socketio.AsyncServer):  # type: ignore[misc]
             await self._sign_in(eio_sid, read_auth(payload))
         elif kind == DISCONNECT:
             await self._handle_disconnect(eio_sid, "/", self.reason.CLIENT_DISCONNECT)
+            self.eio.sockets[eio_sid].finish(1000, "")  # a socket without a sign-in has no place here
         else:
             raise Malformed("this kind of packet is not accepted")
 

@@ -179,7 +179,7 @@ async def running_clinic(
     """Serve in this process until the block ends."""
     settings = settings or clinic_settings(data)
     app = create_app(settings, now=now)
-    runner = runner_of(app, settings)
+    runner = runner_of(app, settings, count=app[NODE].metrics.connection_troubled)
     try:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -19,6 +19,7 @@ from kernel.errors import Invalid, NotFound, SignInRequired
 from kernel.ids import ConsultationId, PatientId, UserId
 from server.downloads import download
 from server.endpoint import Call, Input, Routes, json_response
+from server.fields import PRINTABLE
 from server.routes.notes import NoteView
 from server.viewing import grant_viewing, viewer
 from server.views import ConsultationView
@@ -188,7 +189,7 @@ class TranscriptView(msgspec.Struct, frozen=True, kw_only=True):
 class ViewingBody(Input):
     """`reason` is written into the access log."""
 
-    reason: Annotated[str, Meta(min_length=3, max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
+    reason: Annotated[str, Meta(min_length=3, max_length=300, pattern=PRINTABLE)]
 
 
 class Viewing(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ routes = Routes()
 class AuditQuery(Input):
     """`cursor` is the `next` of the page before; `object` narrows to entries about one thing."""
 
-    cursor: Annotated[int, Meta(ge=1)] | None = None
+    cursor: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 100
     object: Annotated[str, Meta(max_length=64)] | None = None
 

@@ -12,6 +12,7 @@ from identity.principal import Role
 from kernel.errors import Invalid
 from kernel.ids import ConsultationId, DepartmentId, PatientId, UserId
 from server.endpoint import Call, Input, Routes
+from server.fields import PRINTABLE_LINES
 from server.views import ConsultationView
 
 routes = Routes()
@@ -58,7 +59,7 @@ class ConsultationBody(Input):
     clinician: str
     scheduled_at: Annotated[datetime, Meta(tz=True)]
     planned_minutes: Annotated[int, Meta(ge=MINUTES.start, lt=MINUTES.stop)]
-    reason: Annotated[str, Meta(min_length=1, max_length=REASON_CHARS)]
+    reason: Annotated[str, Meta(min_length=1, max_length=REASON_CHARS, pattern=PRINTABLE_LINES)]
     department: str | None = None
 
 

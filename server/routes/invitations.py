@@ -11,6 +11,7 @@ from care.invitation import Invitation
 from identity.principal import Role
 from kernel.ids import ConsultationId, InvitationId
 from server.endpoint import Call, Input, Routes
+from server.fields import PRINTABLE
 from server.links import join_link
 
 routes = Routes()
@@ -22,7 +23,7 @@ class InvitationBody(Input):
     """A patient's link bears the patient's own name, whatever `name` says."""
 
     relation: Literal["patient", "interpreter", "relative", "colleague"]
-    name: Annotated[str, Meta(max_length=NAME_CHARS, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    name: Annotated[str, Meta(max_length=NAME_CHARS, pattern=PRINTABLE)] = ""
     language: Literal["en", "zh-CN"] = "en"
 
 

@@ -13,16 +13,16 @@ from identity.principal import Role
 from kernel.errors import Invalid, NotFound
 from kernel.ids import ConsultationId, EntryId, PatientId, new_id
 from server.endpoint import Call, Input, Routes
+from server.fields import END, PRINTABLE_LINES
 from server.routes.notes import NoteView
 from server.views import ConsultationView
 
 routes = Routes()
 
-_PRINTABLE = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"
-Line = Annotated[str, Meta(min_length=1, max_length=500, pattern=_PRINTABLE)]
-OptionalLine = Annotated[str, Meta(max_length=1000, pattern=_PRINTABLE)]
-Code = Annotated[str, Meta(max_length=32, pattern=r"^[A-Za-z0-9.\-]*$")]
-Unit = Annotated[str, Meta(max_length=32, pattern=r"^[!-~]*$")]
+Line = Annotated[str, Meta(min_length=1, max_length=500, pattern=PRINTABLE_LINES)]
+OptionalLine = Annotated[str, Meta(max_length=1000, pattern=PRINTABLE_LINES)]
+Code = Annotated[str, Meta(max_length=32, pattern=r"^[A-Za-z0-9.\-]*" + END)]
+Unit = Annotated[str, Meta(max_length=32, pattern=r"^[!-~]*" + END)]
 Entry = TypeVar("Entry", Condition, Allergy, Medication, Observation)
 Quantity = Annotated[float, Meta(ge=-1e9, le=1e9)]
 

@@ -13,17 +13,17 @@ from identity.principal import Role
 from kernel.errors import Conflict
 from kernel.ids import DepartmentId, PatientId, UserId
 from server.endpoint import Call, Input, Routes
+from server.fields import END, PRINTABLE
 from server.views import DepartmentView
 
 routes = Routes()
 
 _ADMINISTRATOR: Final = frozenset({Role.ADMINISTRATOR})
 
-_PRINTABLE: Final = r"^[^\x00-\x1f\x7f]*$"
-Line = Annotated[str, Meta(min_length=1, max_length=120, pattern=_PRINTABLE)]
-OptionalLine = Annotated[str, Meta(max_length=120, pattern=_PRINTABLE)]
-Login = Annotated[str, Meta(min_length=2, max_length=120, pattern=r"^[^\s\x00-\x1f\x7f]+$")]
-Language = Annotated[str, Meta(pattern=r"^(en|zh-CN)$")]
+Line = Annotated[str, Meta(min_length=1, max_length=120, pattern=PRINTABLE)]
+OptionalLine = Annotated[str, Meta(max_length=120, pattern=PRINTABLE)]
+Login = Annotated[str, Meta(min_length=2, max_length=120, pattern=r"^[^\s\x00-\x1f\x7f]+" + END)]
+Language = Annotated[str, Meta(pattern=r"^(en|zh-CN)" + END)]
 Password = Annotated[str, Meta(max_length=1024)]
 
 
