@@ -5,7 +5,7 @@ import ipaddress
 import re
 import tomllib
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Final, get_type_hints
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from config.settings import Settings
+from config.turn_url import read_turn_url
 
 _PREFIX: Final = "CONSILIUM_"
 _FILE_VARIABLE: Final = "CONSILIUM_SETTINGS"
@@ -121,8 +122,8 @@ def _checked(settings: Settings) -> Settings:
         ),
         (not turn.urls or bool(turn.secret), "turn.secret: needed when turn.urls is set"),
         (
-            all(url.startswith(("turn:", "turns:", "stun:", "stuns:")) for url in turn.urls),
-            "turn.urls: must begin with turn:, turns: or stun:",
+            not (complaint := _turn_url_complaint(turn.urls)),
+            f"turn.urls: {complaint}",
         ),
         (_is_time_zone(clinic.time_zone), "clinic.time_zone: must be an IANA name, like Asia/Shanghai"),
         (
@@ -134,6 +135,15 @@ def _checked(settings: Settings) -> Settings:
         if not kept:
             raise SettingsRefused(complaint)
     return settings
+
+
+def _turn_url_complaint(urls: Iterable[str]) -> str:
+    for url in urls:
+        try:
+            read_turn_url(url)
+        except ValueError as error:
+            return str(error)
+    return ""
 
 
 def _is_origin(base_url: str) -> bool:

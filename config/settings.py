@@ -54,11 +54,14 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A coturn server with its shared secret; browsers get credentials that end after `lifetime_s`."""
+    """A coturn server with its shared secret; browsers get credentials that end after `lifetime_s`.
+
+    Ten minutes at most: coturn takes a credential of any age to come, so that only we can keep them short.
+    """
 
     urls: tuple[str, ...] = ()
     secret: str = field(default="", repr=False)
-    lifetime_s: Annotated[int, Meta(ge=60, le=86400)] = 600
+    lifetime_s: Annotated[int, Meta(ge=10, le=600)] = 600
 
 
 @dataclass(frozen=True, slots=True)

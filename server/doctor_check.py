@@ -1,52 +1,32 @@
 """Examines the machine that a server shall run on, and says in plain words what would go wrong."""
 
-import asyncio
 import ctypes
 import os
-import secrets
 import shutil
 import socket
 import ssl
-import struct
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from config.settings import Settings
+from config.settings import Media, Settings
 from kernel.clock import Now, monotonic_s, utc_now
+from media.bindings import own_addresses
 from server.addresses import is_loopback
+from server.finding import Finding, Grade
 from server.refusal import Refused
+from server.turn_check import examine_turn
 from server.wiring import database_url, open_database, record_keys, token_keys
 
 _FREE_BYTES_NEEDED: Final = 2 * 1024**3
 _FREE_BYTES_COMFORTABLE: Final = 20 * 1024**3  # about 100 hours of recordings
 _SLOW_FLUSH_S: Final = 0.05  # every message waits for one
-_ANSWER_S: Final = 3.0
 _RELEASED: Final = datetime(2026, 11, 1, tzinfo=UTC)  # a clock that shows less is wrong
 _TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised
-_DEFAULT_TURN_PORTS: Final = {"turn": 3478, "turns": 5349, "stun": 3478, "stuns": 5349}
-
-
-class Grade(StrEnum):
-    FINE = "ok"
-    WARNING = "warning"
-    FAILED = "FAILED"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found; `advice` is there when something should be done."""
-
-    grade: Grade
-    about: str
-    words: str
-    advice: str = ""
 
 
 async def examine(settings: Settings) -> int:
@@ -70,7 +50,7 @@ async def _findings(settings: Settings, now: Now) -> AsyncIterator[Finding]:
     for finding in _key_files(settings):
         yield finding
     yield _transport(settings)
-    async for finding in _turn(settings):
+    async for finding in examine_turn(settings.turn, media_addresses=_media_addresses(settings.media), now=now):
         yield finding
     yield _clock(settings.data.path, now())
     yield _synchronisation()
@@ -207,62 +187,10 @@ def _transport(settings: Settings) -> Finding:
     )
 
 
-async def _turn(settings: Settings) -> AsyncIterator[Finding]:
-    if not settings.turn.urls:
-        yield Finding(Grade.FINE, "turn", "none set: people behind firewalls that let no UDP through can't take part")
-    for url in settings.turn.urls:
-        yield await _turn_server(url)
-
-
-async def _turn_server(url: str) -> Finding:
-    scheme, _, rest = url.partition(":")
-    place, _, options = rest.partition("?")
-    host, port = _host_and_port(place, _DEFAULT_TURN_PORTS[scheme])
-    secure = scheme in {"turns", "stuns"}
-    over_tcp = secure or "transport=tcp" in options
-    began = monotonic_s()
-    try:
-        async with asyncio.timeout(_ANSWER_S):
-            if over_tcp:
-                context = ssl.create_default_context() if secure else None
-                _, writer = await asyncio.open_connection(host, port, ssl=context)
-                writer.close()
-            else:
-                await _stun_answer(host, port)
-    except TimeoutError:
-        return Finding(Grade.FAILED, "turn", f"{url} did not answer within {_ANSWER_S:.0f} s", "is its port open here?")
-    except OSError as error:
-        return Finding(Grade.FAILED, "turn", f"{url} can't be reached ({error})")
-    return Finding(Grade.FINE, "turn", f"{url} answered in {(monotonic_s() - began) * 1000:.0f} ms")
-
-
-def _host_and_port(place: str, default: int) -> tuple[str, int]:
-    if place.startswith("["):
-        host, _, port = place.removeprefix("[").partition("]")
-        return host, int(port.removeprefix(":") or default)
-    host, _, port = place.partition(":")
-    return host, int(port or default)
-
-
-async def _stun_answer(host: str, port: int) -> None:
-    """Send a STUN binding request (RFC 8489), which TURN servers answer without credentials, until one is answered."""
-    loop = asyncio.get_running_loop()
-    transaction = secrets.token_bytes(12)
-    request = struct.pack("!HHI", 0x0001, 0, 0x2112A442) + transaction
-    infos = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-    family, kind, _, _, address = infos[0]
-    with socket.socket(family, kind) as probe:
-        probe.setblocking(False)
-        probe.connect(address)
-        while True:
-            await loop.sock_sendall(probe, request)
-            try:
-                async with asyncio.timeout(0.5):
-                    answer = await loop.sock_recv(probe, 1500)
-            except TimeoutError:
-                continue  # lost on the way, perhaps: the caller's limit ends this
-            if answer[8:20] == transaction:
-                return
+def _media_addresses(media: Media) -> Sequence[str]:
+    return media.announced_addresses or (
+        own_addresses(ipv6=False) if media.host in {"0.0.0.0", "::"} else [media.host]  # noqa: S104 - compared, not bound
+    )
 
 
 def _clock(directory: Path, now: datetime) -> Finding:

@@ -144,6 +144,7 @@ async def open_services(
         consent_texts=consent_texts.text_for,
         attachments=attachments,
         ice_servers=_ice_servers(settings, now),
+        ice_lifetime=timedelta(seconds=settings.turn.lifetime_s) if settings.turn.urls else None,
         origins=[settings.server.base_url.rstrip("/")] if settings.server.base_url else [],
     )
     rooms.announce_to(CountedPublisher(gateway, metrics))

@@ -1,6 +1,7 @@
 """What browsers and server say to each other in real time. The only package that imports socketio."""
 
 from collections.abc import Callable, Collection, Sequence
+from datetime import timedelta
 
 from identity.ports import TokenVerifier
 from kernel.clock import monotonic_s
@@ -25,19 +26,21 @@ def create_server(
     consent_texts: Callable[[str, str], str],
     attachments: AttachmentDirectory,
     ice_servers: Callable[[ParticipantId], Sequence[IceServer]],
+    ice_lifetime: timedelta | None = None,
     origins: Collection[str] = (),
     monotonic_s: Callable[[], float] = monotonic_s,
 ) -> Gateway:
     """Return the gateway of one node, named to `rooms` as publisher and to `media` as observer.
 
     `consent_texts(version, language)` returns the wording of a consent or raises `kernel.errors.Invalid`. `origins`
-    are accepted beside the server's own. Nothing is opened before `attach`; `close` ends it.
+    are accepted beside the server's own. `ice_lifetime` says how long the credentials of `ice_servers` work: they are
+    renewed at half of it. Nothing is opened before `attach`; `close` ends it.
     """
     transport = Transport(origins=origins)
     sessions = Sessions()
     probes = Probes(media)
     gateway = Gateway(transport=transport, sessions=sessions, rooms=rooms, probes=probes)
-    ports = Ports(verifier, reception, attachments, consent_texts, ice_servers, monotonic_s)
+    ports = Ports(verifier, reception, attachments, consent_texts, ice_servers, ice_lifetime, monotonic_s)
     transport.listen(Namespace(rooms=rooms, gateway=gateway, sessions=sessions, probes=probes, ports=ports))
     rooms.announce_to(gateway)
     media.observe(gateway)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +23,7 @@ from signaling.budget import Budget, RateLimited
 from signaling.gateway import Gateway
 from signaling.lobby import lobby_entry
 from signaling.probes import Probes
+from signaling.renewals import Renewals
 from signaling.sessions import SOCKETS_PER_PERSON, Seating, Session, Sessions
 from signaling.strict_json import split_event
 from signaling.transport import Refusal
@@ -44,6 +46,7 @@ class Ports:
     attachments: AttachmentDirectory
     consent_text: Callable[[str, str], str]
     ice_servers: Callable[[ParticipantId], Sequence[IceServer]]
+    ice_lifetime: timedelta | None  # how long their credentials work; None: there are none
     monotonic_s: Callable[[], float]
 
 
@@ -58,6 +61,7 @@ class Namespace:
         self._sessions = sessions
         self._probes = probes
         self._ports = ports
+        self._renewals = Renewals(sessions, lifetime=ports.ice_lifetime, renew=self._renew_ice_servers)
         self._handlers: dict[type[p.ClientEvent], Callable[[Session, Any], Awaitable[p.Ok | None]]] = {
             p.RoomEnter: self._enter,
             p.RoomResume: self._resume,
@@ -193,14 +197,22 @@ class Namespace:
     async def _join_media(self, session: Session, _event: p.MediaJoin) -> p.MediaJoined:
         seating = _seat_of(session)
         await self._rooms.join_media(seating.room, seating.participant, seating.connection)
+        self._renewals.begin(session)
         return self._media_joined(session)
 
     def _media_joined(self, session: Session) -> p.MediaJoined:
+        return p.MediaJoined(ok=True, ice_servers=self._ice_servers(session))
+
+    def _ice_servers(self, session: Session) -> list[p.IceServerCard]:
         servers = self._ports.ice_servers(session.participant)
-        return p.MediaJoined(
-            ok=True,
-            ice_servers=[p.IceServerCard(tuple(each.urls), each.username, each.credential) for each in servers],
-        )
+        return [p.IceServerCard(tuple(each.urls), each.username, each.credential) for each in servers]
+
+    def _renew_ice_servers(self, session: Session) -> bool:
+        seating = session.seating
+        if seating is None or not self._rooms.is_in_call(seating.room, seating.participant):
+            return False
+        self._gateway.tell(session, p.IceServers(self._ice_servers(session)))
+        return True
 
     async def _answer_media(self, session: Session, event: p.MediaAnswer) -> None:
         if event.probe:
@@ -220,6 +232,7 @@ class Namespace:
             self._probes.end(session)
             return
         seating = _seat_of(session)
+        self._renewals.end(session)
         await self._rooms.leave_media(seating.room, seating.participant, seating.connection)
 
     async def _watch_lobby(self, session: Session, _event: p.LobbyWatch) -> p.Watching:

@@ -115,7 +115,7 @@ class IceServerCard(Struct, frozen=True, omit_defaults=True):
 
 
 class MediaJoined(Ok, frozen=True, kw_only=True):
-    """A `media_offer` follows."""
+    """A `media_offer` follows. In a call `ice_servers` tells new servers before the credentials of these expire."""
 
     ice_servers: list[IceServerCard]
 
@@ -424,6 +424,12 @@ class MediaOffer(ServerEvent, frozen=True):
     probe: bool = False
 
 
+class IceServers(ServerEvent, frozen=True):
+    """New TURN credentials for your connection in the call, to put in place (`setConfiguration`) while media flows."""
+
+    ice_servers: list[IceServerCard]
+
+
 class MediaStateChanged(ServerEvent, frozen=True):
     """How somebody's media connection is. On the wire: `media_state`."""
 
@@ -465,6 +471,7 @@ class SessionEnded(ServerEvent, frozen=True):
 SERVER_EVENTS: Final[tuple[type[ServerEvent], ...]] = (
     Typing,
     MediaOffer,
+    IceServers,
     MediaStateChanged,
     Quality,
     SeatTaken,

@@ -31,6 +31,7 @@ class Session:
     seating: Seating | None = None
     watches_lobby: bool = False
     deadline: TimerHandle | None = None  # when the sign-in must be repeated
+    renewal: TimerHandle | None = None  # when its TURN credentials are replaced
 
     @property
     def participant(self) -> ParticipantId:
@@ -72,6 +73,9 @@ class Sessions:
             return None
         if session.deadline is not None:
             session.deadline.cancel()
+        if session.renewal is not None:
+            session.renewal.cancel()
+            session.renewal = None
         person = session.participant
         siblings = self._by_person.get(person)
         if siblings is not None:

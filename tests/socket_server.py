@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import socketio
@@ -51,7 +52,7 @@ def consent_text(version: str, language: str) -> str:
 class SocketServer:
     """One node's signaling over fakes. Tokens are participants' ids."""
 
-    def __init__(self, *, log: EventLog | None = None) -> None:
+    def __init__(self, *, log: EventLog | None = None, ice_lifetime: timedelta | None = None) -> None:
         self.log = log or FakeEventLog()
         self.media = FakeMediaPlane()
         self.clock = Clock(NOON)
@@ -70,6 +71,7 @@ class SocketServer:
             ice_servers=lambda who: [
                 IceServer(("turn:turn.example:3478",), username=f"for {who}", credential="secret")
             ],
+            ice_lifetime=ice_lifetime,
             monotonic_s=lambda: self.monotonic_s,
         )
         self.url = ""

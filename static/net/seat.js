@@ -16,7 +16,14 @@ import { Emitter } from './emitter.js';
 const ANSWER_MS = 10_000;
 const PROBE_MS = 2500;
 const BUFFERED_EVENTS = 5000;
-const RELAYED = /** @type {const} */ (['typing', 'media_offer', 'media_state', 'quality', 'lobby_changed']);
+const RELAYED = /** @type {const} */ ([
+  'typing',
+  'media_offer',
+  'ice_servers',
+  'media_state',
+  'quality',
+  'lobby_changed',
+]);
 
 /**
  * idle: not wanted; connecting: for the first time; connected; reconnecting: lost, trying again; draining: the server
@@ -34,7 +41,7 @@ const RELAYED = /** @type {const} */ (['typing', 'media_offer', 'media_state', '
 /**
  * @typedef {{
  *   status: [SessionStatus], connected: [], entered: [Entered], entry_failed: [SessionError], events: [import('../state/room.js').WireEvent[]],
- *   seat_taken: [], typing: [{ participant: string }], media_offer: [any], media_state: [{ participant: string, state: string }],
+ *   seat_taken: [], typing: [{ participant: string }], media_offer: [any], ice_servers: [{ ice_servers: RTCIceServer[] }], media_state: [{ participant: string, state: string }],
  *   quality: [{ participants: Record<string, any> }], lobby_changed: [any],
  * }} SessionEvents
  */

@@ -126,6 +126,16 @@ export class MediaConnection extends Emitter {
     this._drain();
   }
 
+  /**
+   * New credentials for the relays. Media flows on over what is there; the next search for a path uses these.
+   * @param {RTCIceServer[]} iceServers
+   */
+  renewed(iceServers) {
+    if (!this._peer) return; // the next connection asks for its own
+    this._configuration = { ...this._configuration, iceServers };
+    this._peer.setConfiguration(this._configuration);
+  }
+
   /** The server hears nothing from us, or has given us up. @param {string} state */
   told(state) {
     if (this.status === 'closed') return;

@@ -345,6 +345,7 @@ export class CallController {
       session.on('media_offer', (offer) => {
         if (!offer.probe) this.media.offered(offer); // a probe is the join page's
       }),
+      session.on('ice_servers', (renewed) => this.media.renewed(renewed.ice_servers)),
       session.on('media_state', ({ participant, state }) => {
         if (participant === this.you?.participant && this._mediaOn) this.media.told(state);
       }),

@@ -4,7 +4,7 @@ A test asks for `visit`: a consultation of its own that begins now, its doctor a
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -58,11 +58,17 @@ class Browsers:
     """One browser process for each look, started when first asked for and kept until `close`."""
 
     def __init__(
-        self, playwright: Playwright, folder: Path, *, cameras: Callable[[Look, Path], None] = camera_file
+        self,
+        playwright: Playwright,
+        folder: Path,
+        *,
+        cameras: Callable[[Look, Path], None] = camera_file,
+        arguments: Sequence[str] = (),
     ) -> None:
         self._playwright = playwright
         self._folder = folder
         self._cameras = cameras
+        self._arguments = arguments
         self._running: dict[str, Browser] = {}
 
     def of(self, look: Look) -> Browser:
@@ -74,6 +80,7 @@ class Browsers:
                 executable_path=CHROMIUM,
                 args=[
                     *ARGUMENTS,
+                    *self._arguments,
                     f"--use-file-for-fake-video-capture={camera}",
                     f"--use-file-for-fake-audio-capture={microphone}",
                 ],

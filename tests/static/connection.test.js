@@ -36,6 +36,7 @@ class FakePeer extends EventTarget {
       receiver: { track: { id: `track-${mid}`, kind: 'video' } },
     }));
     Object.assign(this, {
+      configuration: null,
       iceConnectionState: 'new',
       signalingState: 'stable',
       closed: false,
@@ -59,6 +60,10 @@ class FakePeer extends EventTarget {
   async setLocalDescription(description) {
     this.localDescription = description;
     this.busy -= 1;
+  }
+
+  setConfiguration(configuration) {
+    this.configuration = configuration;
   }
 
   getTransceivers() {
@@ -250,4 +255,44 @@ test('after stopping everything is closed, and offers find nobody', async () => 
   assert.equal(peers[0].closed, true);
   assert.equal(connection.remote('usr_doctor', 'camera'), null);
   assert.equal(said.at(-1), 'leave');
+});
+
+test('new credentials are put in place on the connection that is there', async () => {
+  const { connection, peers, said } = start();
+  const iceServers = [{ urls: ['turn:turn.example'], username: '2:x', credential: 'new' }];
+  connection.renewed(iceServers); // too early: nothing to put it on
+  await connection.start();
+  assert.equal(peers[0].configuration, null);
+  connection.renewed(iceServers);
+  assert.deepEqual(peers[0].configuration, { iceServers, bundlePolicy: 'max-bundle' });
+  assert.equal(peers.length, 1);
+  assert.deepEqual(said, ['join']);
+  connection.stop();
+  connection.renewed(iceServers);
+});
+
+test('a connection that the server begins anew uses the newest credentials', async () => {
+  const made = [];
+  const connection = new MediaConnection({
+    signal: {
+      join: async () => ({ ice_servers: [{ urls: ['turn:turn.example'], username: '1:x' }] }),
+      answer: async () => {},
+      restart: async () => {},
+      leave: async () => {},
+    },
+    createPeer: (configuration) => {
+      made.push(configuration.iceServers[0].username);
+      return new FakePeer();
+    },
+  });
+  await connection.start();
+  connection.offered(offer(1));
+  await settled();
+  await settled();
+  connection.renewed([{ urls: ['turn:turn.example'], username: '2:x' }]);
+  connection.offered(offer(1));
+  await settled();
+  await settled();
+  assert.deepEqual(made, ['1:x', '2:x']);
+  connection.stop();
 });

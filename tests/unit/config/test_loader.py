@@ -76,7 +76,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("[server]\nbase_url = 'clinic.example'", "server.base_url: must look like https://visit.clinic.example"),
         ("[server]\ntrusted_proxies = ['proxy']", "server.trusted_proxies: must be addresses or networks"),
         ("[turn]\nurls = ['turn:a']", "turn.secret: needed when turn.urls is set"),
-        ("[turn]\nurls = ['http://a']\nsecret = 'x'", "turn.urls: must begin with turn:"),
+        ("[turn]\nurls = ['http://a']\nsecret = 'x'", "turn.urls: must look like turn:"),
         ("[clinic]\ntime_zone = 'Mars/Olympus'", "clinic.time_zone: must be an IANA name"),
         ("[clinic]\nlanguages = ['tlh']", "clinic.languages: must be"),
         ("[media]\nannounced_addresses = ['here']", "media.announced_addresses: must be IP addresses"),
