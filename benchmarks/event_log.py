@@ -24,8 +24,9 @@ from identity.principal import Role
 from kernel.ids import ConsultationId, DepartmentId, MessageId, ParticipantId, PatientId, RoomId, UserId
 from records.engine import Database
 from records.event_log import SqlEventLog
+from records.key_ring import KeyRing
 from records.migrations import migrate
-from records.sealing import KeyRing, Sealer
+from records.sealing import Sealer
 from records.unit_of_work import SqlStore
 from rooms.events import Body, MessagePosted, RoomEvent, RoomOpened
 

@@ -34,7 +34,7 @@ from media.recorder import Recorder
 from media.tap import NoRecorder, RecorderPort
 from media.vp8 import Vp8Assembler
 from records.blobs import BlobStore, BlobWriter
-from records.sealing import DataKey
+from records.data_key import DataKey
 from rooms.events import Source
 from rooms.ports import SegmentGap, SegmentSpec, SegmentWriter
 from rooms.tracks import TrackRef

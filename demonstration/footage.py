@@ -23,7 +23,7 @@ _KINDS: Final = {  # source: codec, container, frames
 
 
 class ComposedFiles(Protocol):
-    """Where composed recordings are kept. Implemented by `records/recordings.py`."""
+    """Where composed recordings are kept. Implemented by `records/recorded_media.py`."""
 
     async def keep(self, recording: Recording, content: bytes, *, duration_ms: int) -> Recording:
         """Store `content`, encrypted, and return the recording as one that is ready to be played."""

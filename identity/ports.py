@@ -18,7 +18,7 @@ class TokenVerifier(Protocol):
 
 
 class SecretRing(Protocol):
-    """Named secrets, one of them for what is new. Implemented by `records/sealing.py`."""
+    """Named secrets, one of them for what is new. Implemented by `records/key_ring.py`."""
 
     @property
     def active(self) -> str: ...

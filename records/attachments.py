@@ -8,8 +8,9 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from care.attachment import StoredFile
 from kernel.errors import NotFound
 from kernel.ids import AttachmentId, ConsultationId, ParticipantId
+from records.data_key import DataKey
 from records.engine import Connection, uniqueness_as_conflict
-from records.sealing import DataKey, Sealer
+from records.sealing import Sealer
 from records.tables import attachments
 
 

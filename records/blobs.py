@@ -19,13 +19,15 @@ from array import array
 from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
+
+from records.data_key import NONCE_BYTES, TAG_BYTES, DataKey, SealBroken
 
 CHUNK_BYTES: Final = 64 * 1024
 """Plaintext in a full frame."""
 
 _MAGIC: Final = b"CONSBLB1"
-_SEAL_BYTES: Final = 12 + 16  # nonce and tag, added by `BlobKey.seal`
+_SEAL_BYTES: Final = NONCE_BYTES + TAG_BYTES
 _LENGTH: Final = struct.Struct(">I")
 _FINAL: Final = 0x8000_0000
 _BLOB_ID: Final = re.compile(r"[a-z]+(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*){1,5}")
@@ -33,14 +35,6 @@ _BLOB_ID: Final = re.compile(r"[a-z]+(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*){1,5}")
 
 class BlobDamaged(OSError):
     """What is stored is not what was written: altered, cut off, or sealed with another key."""
-
-
-class BlobKey(Protocol):
-    """A consultation's data key (`records.sealing.DataKey`). `open` raises when anything was altered."""
-
-    def seal(self, plaintext: bytes, *, context: str) -> bytes: ...
-
-    def open(self, sealed: bytes, *, context: str) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +56,15 @@ class BlobStore:
         """The directory, for another process that works for us."""
         return self._root
 
-    def create(self, blob_id: str, key: BlobKey) -> "BlobWriter":
+    def create(self, blob_id: str, key: DataKey) -> "BlobWriter":
         """Begin a blob that is written from front to back. FileExistsError when there is one of that id."""
         return BlobWriter(self._create(blob_id), blob_id, key)
 
-    def create_patchable(self, blob_id: str, key: BlobKey) -> "PatchableBlobWriter":
+    def create_patchable(self, blob_id: str, key: DataKey) -> "PatchableBlobWriter":
         """Begin a blob whose first 64 KiB may be rewritten until it is closed. FileExistsError as `create`."""
         return PatchableBlobWriter(self._create(blob_id), blob_id, key)
 
-    def open(self, blob_id: str, key: BlobKey, *, unfinished: bool = False) -> "BlobReader":
+    def open(self, blob_id: str, key: DataKey, *, unfinished: bool = False) -> "BlobReader":
         """Read a blob. FileNotFoundError when absent, `BlobDamaged` when altered or cut off.
 
         With `unfinished`, one that was never closed is read up to its last whole frame.
@@ -105,7 +99,7 @@ class BlobStore:
 class _FrameFile:
     """The file under a writer: frames appended whole, or not at all when storage fails."""
 
-    def __init__(self, path: Path, blob_id: str, key: BlobKey) -> None:
+    def __init__(self, path: Path, blob_id: str, key: DataKey) -> None:
         self.path = path
         self.blob_id = blob_id
         self.key = key
@@ -145,7 +139,7 @@ class _FrameFile:
         try:
             os.fsync(self._fd)
         finally:
-            self._release()
+            self.release()
         directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(directory)
@@ -153,10 +147,11 @@ class _FrameFile:
             os.close(directory)
 
     def discard(self) -> None:
-        self._release()
+        self.release()
         self.path.unlink(missing_ok=True)
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Close the file as it is."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -165,7 +160,7 @@ class _FrameFile:
 class BlobWriter:
     """Writes one blob from front to back. Not safe to share between threads."""
 
-    def __init__(self, path: Path, blob_id: str, key: BlobKey) -> None:
+    def __init__(self, path: Path, blob_id: str, key: DataKey) -> None:
         self._file = _FrameFile(path, blob_id, key)
         self._pending = bytearray()
         self._index = 0
@@ -198,7 +193,7 @@ class BlobWriter:
 
     def abandon(self) -> None:
         """Let go of the file as a crash would: what reached it stays, as an unfinished blob."""
-        self._file._release()  # noqa: SLF001 - the two are one thing
+        self._file.release()
 
     def discard(self) -> None:
         """Remove the blob."""
@@ -222,7 +217,7 @@ class PatchableBlobWriter(io.RawIOBase):
 
     _HEAD_FRAME: Final = _LENGTH.size + _SEAL_BYTES + CHUNK_BYTES
 
-    def __init__(self, path: Path, blob_id: str, key: BlobKey) -> None:
+    def __init__(self, path: Path, blob_id: str, key: DataKey) -> None:
         super().__init__()
         self._file = _FrameFile(path, blob_id, key)
         self._file.skip(self._HEAD_FRAME)
@@ -299,7 +294,7 @@ class BlobReader(io.RawIOBase):
     Every frame is verified before any of its bytes is given out; `read` returns short only at the end.
     """
 
-    def __init__(self, path: Path, blob_id: str, key: BlobKey, *, unfinished: bool = False) -> None:
+    def __init__(self, path: Path, blob_id: str, key: DataKey, *, unfinished: bool = False) -> None:
         super().__init__()
         self._blob_id = blob_id
         self._key = key
@@ -412,7 +407,7 @@ class BlobReader(io.RawIOBase):
             context = _context(self._blob_id, index, start, final=last and self._final)
             try:
                 self._chunk = self._key.open(sealed, context=context)
-            except Exception as error:  # whatever the key raises
+            except SealBroken as error:
                 raise BlobDamaged("the blob was altered") from error
             self._cached = index
         return self._chunk

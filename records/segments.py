@@ -15,8 +15,9 @@ from sqlalchemy import Row, delete, insert, select, update
 
 from kernel.ids import ConsultationId, RecordingId, RoomId
 from records.blobs import CHUNK_BYTES, BlobStore, BlobWriter
+from records.data_key import DataKey
 from records.engine import Database
-from records.sealing import DataKey, Sealer
+from records.sealing import Sealer
 from records.tables import recordings, segments
 from rooms.ports import SegmentGap, SegmentSpec
 from rooms.tracks import TrackRef

@@ -17,7 +17,7 @@ import msgspec
 
 from media.composer import NothingToCompose, SegmentSource, TrackSource, compose
 from records.blobs import BlobDamaged, BlobStore
-from records.sealing import DataKey
+from records.data_key import DataKey
 from server.composition_job import LINE_LIMIT_BYTES, Answer, Done, Failed, Job, Progress, SegmentFile
 
 _NICENESS: Final = 10

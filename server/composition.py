@@ -23,7 +23,7 @@ from kernel.clock import monotonic_s
 from kernel.ids import ConsultationId, RoomId
 from media.measure import measure
 from records.blobs import BlobStore
-from records.recordings import RecordedMedia, composed_blob
+from records.recorded_media import RecordedMedia, composed_blob
 from records.segments import SegmentSink
 from rooms.ports import EventLog
 from server.composition_job import Answer, Done, Failed, Job, Progress, SegmentFile, Track

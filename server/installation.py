@@ -15,7 +15,8 @@ from identity.tokens import TokenIssuer
 from kernel.clock import utc_now
 from kernel.errors import AppError, Conflict, NotFound
 from kernel.ids import PatientId, UserId, new_id
-from records.sealing import KeyRing, Sealer
+from records.key_ring import KeyRing
+from records.sealing import Sealer
 from records.unit_of_work import SqlStore
 from server.refusal import Refused
 from server.wiring import open_database, open_key_ring, record_keys, token_keys

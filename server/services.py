@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a ro
     from media.recorder import Recorder
     from records.blobs import BlobStore
     from records.event_log import SqlEventLog
-    from records.recordings import RecordedMedia
+    from records.recorded_media import RecordedMedia
     from records.unit_of_work import SqlStore
     from rooms.service import RoomService
     from server.composition import Composition

@@ -30,9 +30,10 @@ from records.attachment_blobs import SqlAttachmentBlobs
 from records.blobs import BlobStore
 from records.engine import Database
 from records.event_log import SqlEventLog
+from records.key_ring import KeyRing, KeyRingUnusable
 from records.migrations import NewerDatabase, migrate
-from records.recordings import RecordedMedia
-from records.sealing import KeyRing, KeyRingUnusable, Sealer
+from records.recorded_media import RecordedMedia
+from records.sealing import Sealer
 from records.segments import SegmentSink
 from records.unit_of_work import SqlStore
 from rooms.ports import IceServer

@@ -11,8 +11,9 @@ from care.people import Department, Member, Patient, Sex
 from identity.principal import Principal, Role
 from kernel.ids import ConsultationId, DepartmentId, PatientId, RoomId, SessionId, UserId
 from records.engine import Database
+from records.key_ring import KeyRing
 from records.migrations import migrate
-from records.sealing import KeyRing, Sealer
+from records.sealing import Sealer
 from records.unit_of_work import SqlStore
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)

@@ -6,28 +6,14 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from records.blobs import CHUNK_BYTES, BlobDamaged, BlobStore
+from records.data_key import DataKey, SealBroken
 
 BLOB = "segments/con_abc/p1-camera-0"
-
-
-class Key:
-    """A data key as `records.sealing` makes them."""
-
-    def __init__(self, raw: bytes = bytes(32)) -> None:
-        self._cipher = AESGCM(raw)
-
-    def seal(self, plaintext: bytes, *, context: str) -> bytes:
-        nonce = os.urandom(12)
-        return nonce + self._cipher.encrypt(nonce, plaintext, context.encode())
-
-    def open(self, sealed: bytes, *, context: str) -> bytes:
-        return self._cipher.decrypt(sealed[:12], sealed[12:], context.encode())
+KEY = DataKey(bytes(32))
 
 
 def pattern(length: int) -> bytes:
@@ -35,7 +21,7 @@ def pattern(length: int) -> bytes:
 
 
 def written(store: BlobStore, plaintext: bytes, *, flush_every: int = 0) -> Path:
-    writer = store.create(BLOB, Key())
+    writer = store.create(BLOB, KEY)
     for start in range(0, len(plaintext), flush_every or max(1, len(plaintext))):
         writer.write(plaintext[start : start + flush_every] if flush_every else plaintext)
         if flush_every:
@@ -51,7 +37,7 @@ def test_what_was_written_is_read(tmp_path: Path, length: int) -> None:
     store = BlobStore(tmp_path)
     plaintext = pattern(length)
     path = written(store, plaintext)
-    with store.open(BLOB, Key()) as reader:
+    with store.open(BLOB, KEY) as reader:
         assert reader.complete
         assert reader.size == length
         assert reader.read() == plaintext
@@ -66,7 +52,7 @@ def test_any_seek_and_read_gives_the_plaintext(tmp_path_factory: pytest.TempPath
     plaintext = pattern(data.draw(st.integers(1, 3 * CHUNK_BYTES)))
     written(store, plaintext, flush_every=data.draw(st.sampled_from([0, 7000, 70_000])))
     mirror = io.BytesIO(plaintext)
-    with store.open(BLOB, Key()) as reader:
+    with store.open(BLOB, KEY) as reader:
         for _ in range(20):
             position = data.draw(st.integers(0, len(plaintext) + 10))
             size = data.draw(st.integers(0, 2 * CHUNK_BYTES))
@@ -79,14 +65,14 @@ def test_any_seek_and_read_gives_the_plaintext(tmp_path_factory: pytest.TempPath
 
 def test_a_crashed_writer_leaves_everything_it_flushed(tmp_path: Path) -> None:
     store = BlobStore(tmp_path)
-    writer = store.create(BLOB, Key())
+    writer = store.create(BLOB, KEY)
     writer.write(pattern(100_000))
     writer.flush()
     writer.write(b"not flushed")
     writer.abandon()
     with pytest.raises(BlobDamaged):
-        store.open(BLOB, Key())
-    with store.open(BLOB, Key(), unfinished=True) as reader:
+        store.open(BLOB, KEY)
+    with store.open(BLOB, KEY, unfinished=True) as reader:
         assert not reader.complete
         assert reader.read() == pattern(100_000)
 
@@ -98,8 +84,8 @@ def test_an_unfinished_blob_reads_up_to_its_last_whole_frame(tmp_path: Path, cut
     with path.open("r+b") as file:
         file.truncate(path.stat().st_size - cut)
     with pytest.raises(BlobDamaged):
-        store.open(BLOB, Key())
-    with store.open(BLOB, Key(), unfinished=True) as reader:
+        store.open(BLOB, KEY)
+    with store.open(BLOB, KEY, unfinished=True) as reader:
         plaintext = reader.read()
         assert plaintext == pattern(150_000)[: len(plaintext)]
         assert len(plaintext) >= 150_000 - cut - 10_000
@@ -111,7 +97,7 @@ def test_a_tail_that_never_reached_the_disk_is_left_out(tmp_path: Path) -> None:
     whole = bytearray(path.read_bytes())
     whole[-15_000:] = bytes(15_000)  # as a file system shows blocks it never wrote
     path.write_bytes(whole)
-    with store.open(BLOB, Key(), unfinished=True) as reader:
+    with store.open(BLOB, KEY, unfinished=True) as reader:
         assert reader.read() == pattern(50_000)[:30_000]
 
 
@@ -123,7 +109,7 @@ def test_a_flipped_bit_anywhere_is_noticed(tmp_path_factory: pytest.TempPathFact
     whole = bytearray(path.read_bytes())
     whole[int(where * len(whole))] ^= 1 << bit
     path.write_bytes(whole)
-    with pytest.raises(BlobDamaged), store.open(BLOB, Key()) as reader:
+    with pytest.raises(BlobDamaged), store.open(BLOB, KEY) as reader:
         reader.read()
 
 
@@ -135,7 +121,7 @@ def test_a_frame_replaced_by_a_longer_one_does_not_move_what_follows(tmp_path: P
     shorter = (1000).to_bytes(4, "big") + bytes(1028)
     path.write_bytes(whole[:8] + shorter + whole[8 + frame :])
     with pytest.raises(BlobDamaged):
-        store.open(BLOB, Key())
+        store.open(BLOB, KEY)
 
 
 def test_a_blob_is_bound_to_its_name_and_key(tmp_path: Path) -> None:
@@ -143,21 +129,21 @@ def test_a_blob_is_bound_to_its_name_and_key(tmp_path: Path) -> None:
     path = written(store, b"for one consultation")
     path.rename(path.with_name("other"))
     with pytest.raises(BlobDamaged):
-        store.open("segments/con_abc/other", Key())
+        store.open("segments/con_abc/other", KEY)
     path.with_name("other").rename(path)
     with pytest.raises(BlobDamaged) as caught:
-        store.open(BLOB, Key(b"k" * 32))
-    assert isinstance(caught.value.__cause__, InvalidTag)
+        store.open(BLOB, DataKey(b"k" * 32))
+    assert isinstance(caught.value.__cause__, SealBroken)
 
 
 def test_an_id_is_taken_once_and_leads_nowhere_else(tmp_path: Path) -> None:
     store = BlobStore(tmp_path)
     written(store, b"first")
     with pytest.raises(FileExistsError):
-        store.create(BLOB, Key())
+        store.create(BLOB, KEY)
     for outside in ["../x", "a/../b", "/etc/passwd", "a", "a/.hidden", "a//b", "a/b\n", "a/b/c/d/e/f/g"]:
         with pytest.raises(ValueError, match="blob id"):
-            store.open(outside, Key())
+            store.open(outside, KEY)
 
 
 def test_a_folder_lists_its_blobs(tmp_path: Path) -> None:
@@ -169,12 +155,12 @@ def test_a_folder_lists_its_blobs(tmp_path: Path) -> None:
 
 def test_discarding_and_deleting_leave_nothing(tmp_path: Path) -> None:
     store = BlobStore(tmp_path)
-    writer = store.create(BLOB, Key())
+    writer = store.create(BLOB, KEY)
     writer.write(b"x")
     writer.discard()
     store.delete(BLOB)
     with pytest.raises(FileNotFoundError):
-        store.open(BLOB, Key())
+        store.open(BLOB, KEY)
     assert store.free_bytes() > 0
 
 
@@ -182,7 +168,7 @@ def test_a_full_disk_leaves_whole_frames(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     signal = pytest.importorskip("signal")
     store = BlobStore(tmp_path)
-    writer = store.create(BLOB, Key())
+    writer = store.create(BLOB, KEY)
     writer.write(pattern(100_000))
     writer.flush()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -196,7 +182,7 @@ def test_a_full_disk_leaves_whole_frames(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     writer.abandon()
-    with store.open(BLOB, Key(), unfinished=True) as reader:
+    with store.open(BLOB, KEY, unfinished=True) as reader:
         assert reader.read() == pattern(100_000)
 
 
@@ -204,7 +190,7 @@ def test_a_full_disk_leaves_whole_frames(tmp_path: Path) -> None:
 def test_the_head_of_a_patchable_blob_can_be_rewritten(tmp_path: Path, length: int) -> None:
     store = BlobStore(tmp_path)
     expected = bytearray(pattern(length))
-    writer = store.create_patchable(BLOB, Key())
+    writer = store.create_patchable(BLOB, KEY)
     for start in range(0, length, 5000):
         writer.write(expected[start : start + 5000])
     assert writer.tell() == length
@@ -215,18 +201,18 @@ def test_the_head_of_a_patchable_blob_can_be_rewritten(tmp_path: Path, length: i
         writer.seek(0, os.SEEK_END)
     digest = writer.finish()
     assert digest.sha256 == sha256(expected).hexdigest()
-    with store.open(BLOB, Key()) as reader:
+    with store.open(BLOB, KEY) as reader:
         assert reader.read() == bytes(expected)
 
 
 def test_beyond_its_head_a_patchable_blob_only_grows(tmp_path: Path) -> None:
     store = BlobStore(tmp_path)
-    writer = store.create_patchable(BLOB, Key())
+    writer = store.create_patchable(BLOB, KEY)
     writer.write(pattern(200_000))
     for position in [CHUNK_BYTES, CHUNK_BYTES - 2, 150_000, 200_001]:
         writer.seek(position)
         with pytest.raises(OSError, match="header"):
             writer.write(b"four")
     writer.close()
-    with store.open(BLOB, Key(), unfinished=True) as reader:
+    with store.open(BLOB, KEY, unfinished=True) as reader:
         assert reader.size == 0

@@ -23,9 +23,10 @@ from kernel.ids import RoomId, UserId
 from records.blobs import BlobStore
 from records.engine import Database
 from records.event_log import SqlEventLog
+from records.key_ring import KeyRing
 from records.migrations import migrate
-from records.recordings import RecordedMedia
-from records.sealing import KeyRing, Sealer
+from records.recorded_media import RecordedMedia
+from records.sealing import Sealer
 from records.segments import SegmentSink
 from records.unit_of_work import SqlStore
 from rooms.events import MessagePosted

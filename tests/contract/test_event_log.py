@@ -12,9 +12,9 @@ from care.recording import RecordingState
 from identity.principal import Role
 from kernel.errors import Conflict, Overloaded
 from kernel.ids import AttachmentId, ConnectionId, ConsultationId, MessageId, ParticipantId, RecordingId, RoomId
+from records.data_key import SealBroken
 from records.event_log import SqlEventLog
 from records.facts import decoded, encoded
-from records.sealing import SealBroken
 from records.tables import consultations, recordings, room_events
 from rooms.events import (
     KINDS,

@@ -7,8 +7,10 @@ from sqlalchemy import select, update
 
 from care.note import Sections, revised
 from kernel.ids import ConsultationId, MessageId, ParticipantId
+from records.data_key import SealBroken
 from records.event_log import SqlEventLog
-from records.sealing import KeyMissing, KeyRing, KeyRingUnusable, SealBroken, Sealer
+from records.key_ring import KeyRing, KeyRingUnusable
+from records.sealing import KeyMissing, Sealer
 from records.tables import consultation_keys
 from rooms.events import Body, MessagePosted, RoomEvent, RoomOpened
 from tests.small_clinic import HAN, NOON, OTHER_VISIT, ROOM, ROSE, VISIT, SmallClinic

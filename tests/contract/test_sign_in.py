@@ -23,7 +23,7 @@ from identity.service import (
 from identity.tokens import TokenIssuer
 from kernel.errors import Overloaded, SignInRequired
 from kernel.ids import ConsultationId
-from records.sealing import KeyRing
+from records.key_ring import KeyRing
 from tests.small_clinic import HAN, ROSE, ROSES_ACCOUNT, VISIT, SmallClinic, signed_in
 
 PASSWORD = "correct horse battery"

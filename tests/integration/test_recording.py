@@ -24,8 +24,9 @@ from media.recorder import Recorder
 from records.blobs import BlobStore
 from records.engine import Database
 from records.event_log import SqlEventLog
+from records.key_ring import KeyRing
 from records.migrations import migrate
-from records.sealing import KeyRing, Sealer
+from records.sealing import Sealer
 from records.segments import SegmentSink
 from records.unit_of_work import SqlStore
 from rooms.events import RecordingStarted, RoomEvent, RoomOpened, Source

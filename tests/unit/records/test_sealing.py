@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records.sealing import DataKey, KeyRing, KeyRingUnusable, SealBroken
+from records.data_key import DataKey, SealBroken
+from records.key_ring import KeyRing, KeyRingUnusable
 
 KEY = DataKey(bytes(range(32)))
 

@@ -1,0 +1,67 @@
+"""The composed films of recordings: encrypted files, with the keys that open them."""
+
+import asyncio
+from dataclasses import replace
+
+from care.recording import Recording, RecordingState
+from kernel.errors import NotFound
+from kernel.ids import ConsultationId
+from records.blobs import BlobDigest, BlobReader, BlobStore
+from records.data_key import DataKey
+from records.engine import Database
+from records.sealing import Sealer
+
+
+class RecordedMedia:
+    """The encrypted files of recordings, with their keys."""
+
+    def __init__(self, database: Database, sealer: Sealer, blobs: BlobStore) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._blobs = blobs
+
+    async def key(self, consultation: ConsultationId) -> DataKey:
+        """Return the consultation's data key, to be handed to nobody but a process that works for us."""
+        async with self._database.read() as connection:
+            return await self._sealer.key(connection, consultation)
+
+    async def open(self, recording: Recording) -> BlobReader:
+        """Return the composed file for reading in threads; `NotFound` while there is none."""
+        if recording.state is not RecordingState.READY:
+            raise NotFound
+        key = await self.key(recording.consultation)
+        try:
+            return await asyncio.to_thread(self._blobs.open, recording.blob, key)
+        except FileNotFoundError:
+            raise NotFound from None
+
+    async def keep(self, recording: Recording, content: bytes, *, duration_ms: int) -> Recording:
+        """Store `content`, encrypted, as the composed file; return the recording as one that is ready to be played."""
+        key = await self.key(recording.consultation)
+        blob = composed_blob(recording.consultation)
+        digest = await asyncio.to_thread(self._stored, blob, key, content)
+        return replace(
+            recording,
+            state=RecordingState.READY,
+            duration_ms=duration_ms,
+            size_bytes=digest.size_bytes,
+            sha256=digest.sha256,
+            blob=blob,
+            progress=100,
+            failure="",
+        )
+
+    def _stored(self, blob: str, key: DataKey, content: bytes) -> BlobDigest:
+        self._blobs.delete(blob)  # what an earlier attempt left
+        writer = self._blobs.create(blob, key)
+        try:
+            writer.write(content)
+            return writer.close()
+        except BaseException:
+            writer.discard()
+            raise
+
+
+def composed_blob(consultation: ConsultationId) -> str:
+    """Return the id under which a consultation's composed file is kept."""
+    return f"recordings/{consultation}"
