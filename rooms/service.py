@@ -13,7 +13,7 @@ from kernel.errors import Invalid, Overloaded
 from kernel.ids import ConnectionId, ParticipantId, RoomId
 from rooms.admission import Person
 from rooms.commands import Command, Disconnect, Enter, OpenRoom, PostMessage, StopRecording
-from rooms.errors import NotSeated
+from rooms.errors import NotSeated, RoomEnded
 from rooms.events import MessagePosted, MessagesRead, ReadinessReported, RoomEvent, VisitFinished
 from rooms.permissions import Seen, may_chat, require_chatting, require_in_call, require_known, seen_by, sees
 from rooms.ports import EventLog, EventPublisher, MediaPlane
@@ -198,6 +198,9 @@ class RoomService:
 
     def require_chatting(self, room: RoomId, participant: ParticipantId) -> None:
         """Refuse those who may not write now, with the error that a message from them would get."""
+        live = self._live.get(room)
+        if live and live.room and live.room.is_finished:
+            raise RoomEnded
         require_chatting(self._person(room, participant))
 
     def begin_draining(self) -> None:
@@ -312,6 +315,8 @@ class RoomService:
         return Reading([seen_by(person, event) for event in events], current.last_seq)
 
     def _require_call(self, current: Room, participant: ParticipantId, connection: ConnectionId) -> None:
+        if current.is_finished:
+            raise RoomEnded
         if require_in_call(current.person(participant)).connection != connection:
             raise NotSeated
 

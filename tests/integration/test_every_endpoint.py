@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import msgspec
 import pytest
-from msgspec import inspect
 
 from identity import passwords
 from server.endpoint import Endpoint
 from server.routes import endpoints
+from tests.samples import FAR_TIMES, ODD_JSON, sample
 from tests.server_process import Browser, RunningClinic
 
 ABSENT: Final = {
@@ -26,12 +26,6 @@ ABSENT: Final = {
     "attachment": "att_" + "0" * 26,
 }
 SEES_ALL: Final = {"custodian", "administrator"}
-FAR_TIMES: Final = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59Z", "0001-01-01")
-ODD_JSON: Final = (
-    *(b"null", b"true", b"-1", b"1e400", b"NaN", b"9223372036854775808", b"9" * 400, b"[[]]", b"{}", b"[" * 3000),
-    *(b'""', b'"\\u0000"', b'"\\u202e\\n"', b'"\\ud800"', b'"\xff"', b'"' + b"a" * 9000 + b'"'),
-    *(json.dumps(far).encode() for far in FAR_TIMES),
-)
 ODD_QUERY: Final = (
     *("", "-1", "1e400", "nan", "9223372036854775808", "9" * 400, "%00", "%ff", "%ed%a0%80", "%F0%9F", "%25_%5C"),
     *("../../etc/passwd", "'; drop table members; --", "a" * 3000, "a%20" * 40, "Asia", "null", "[]"),
@@ -83,37 +77,6 @@ async def asked(
         assert answer.body["code"] != "internal", what
         assert len(raw) < 1000, what
     return answer
-
-
-def sample(struct: type) -> dict[str, Any]:
-    """Return a well-formed body, every field of it."""
-    info = inspect.type_info(struct)
-    assert isinstance(info, inspect.StructType)
-    return {field.encode_name: _value(field.type, field.encode_name) for field in info.fields}
-
-
-def _value(kind: inspect.Type, name: str) -> Any:  # noqa: PLR0911 - one line a kind
-    match kind:
-        case inspect.UnionType(types):
-            return _value(next(one for one in types if not isinstance(one, inspect.NoneType)), name)
-        case inspect.StrType():
-            return {"language": "en", "code": "I10", "unit": "mmol/L"}.get(name, "words of a body")
-        case inspect.IntType(ge=lowest):
-            return 20 if lowest is None else max(lowest, 20)
-        case inspect.FloatType():
-            return 7.5
-        case inspect.BoolType():
-            return True
-        case inspect.DateTimeType():
-            return "2026-05-04T08:00:00Z"
-        case inspect.DateType():
-            return "2026-05-04"
-        case inspect.LiteralType(values):
-            return min(values)
-        case inspect.EnumType(cls):
-            return next(iter(cls)).value
-        case _:
-            raise AssertionError(f"teach this test to make a {kind}")
 
 
 def query_fields(endpoint: Endpoint) -> Iterator[str]:
