@@ -1,7 +1,7 @@
 """A browser's side of one media connection, as lean as can be: it loads the plane, and probes it in tests.
 
 It checks connectivity, shakes hands as DTLS client and seals and opens packets; it neither encodes nor decodes, and
-does nothing on its own once connected.
+does nothing on its own once connected, except that it answers checks.
 """
 
 import asyncio
@@ -28,12 +28,27 @@ from media.bindings import (
 )
 from media.dtls import pack_records
 from media.srtp import SrtpKeys
+from media.stun import binding_success, parse_binding_request
 from rooms.events import Source
 from rooms.ports import MediaOffer
 
 _SIZE = 2048
 CERTIFICATE = Certificate()
 _CONTEXT = CERTIFICATE.context()
+_PASSWORD = "0123456789012345678901"
+# What each section of a description of ours says about the connection.
+SECURITY = (
+    "a=ice-ufrag:peer",
+    f"a=ice-pwd:{_PASSWORD}",
+    "a=setup:active",
+    f"a=fingerprint:sha-256 {CERTIFICATE.sha256}",
+)
+
+
+def _context(srtp_profiles: bytes) -> SSL.Context:
+    context = CERTIFICATE.context()
+    context.set_tlsext_use_srtp(srtp_profiles)
+    return context
 
 
 class SrtpClient:
@@ -65,22 +80,33 @@ class MediaPeer:
     """One connection, made from an offer.
 
     `on_rtp` and `on_rtcp` get opened packets; `drop_in` and `drop_out` say which datagrams are lost. `ssrcs` is what it
-    announces to send: source -> (SSRC, retransmission SSRC).
+    announces to send: source -> (SSRC, retransmission SSRC). It sends from `host`. `srtp_profiles`, names of RFC 5764
+    with colons between, leaves the server no others to choose from.
     """
 
-    def __init__(self, offer: MediaOffer, *, first_ssrc: int = 1000, transport_feedback: bool = True) -> None:
+    def __init__(
+        self,
+        offer: MediaOffer,
+        *,
+        first_ssrc: int = 1000,
+        transport_feedback: bool = True,
+        host: str = "127.0.0.1",
+        srtp_profiles: bytes = b"",
+    ) -> None:
         self.offer = offer
+        self._host = host
         self.ssrcs = {source: (first_ssrc + 2 * n, first_ssrc + 2 * n + 1) for n, source in enumerate(Source)}
         self.on_rtp: Callable[[bytes], None] = lambda _packet: None
         self.on_rtcp: Callable[[bytes], None] = lambda _packet: None
         self.drop_in: Callable[[bytes], bool] = lambda _datagram: False
         self.drop_out: Callable[[bytes], bool] = lambda _datagram: False
         self.srtp: SrtpClient | None = None
+        self.srtp_profile = ""  # what was agreed on
         self.closed_by_server = False
         self._transport_feedback = transport_feedback
         self._connected = asyncio.Event()
         self._checked = asyncio.Event()
-        self._ssl = SSL.Connection(_CONTEXT)
+        self._ssl = SSL.Connection(_context(srtp_profiles) if srtp_profiles else _CONTEXT)
         self._ssl.set_connect_state()
         self._ssl.set_ciphertext_mtu(1200)
         self.socket = self._new_socket()
@@ -116,14 +142,16 @@ class MediaPeer:
             source = self.offer.publish.get(mid[1])
             turned = "sendonly" if source is not None else "inactive" if "a=inactive" in section else "recvonly"
             lines += [
-                line for line in section.splitlines() if line.startswith(("m=", "a=mid", "a=rtcp-mux", "a=rtpmap"))
+                line
+                for line in section.splitlines()
+                if line.startswith(("m=", "a=mid", "a=rtcp-mux", "a=rtpmap", "a=rtcp-fb", "a=fmtp"))
             ]
             lines += [
                 line
                 for line in section.splitlines()
                 if line.startswith("a=extmap") and (self._transport_feedback or "transport-wide" not in line)
             ]
-            lines += [f"a={turned}", "a=setup:active", f"a=fingerprint:sha-256 {CERTIFICATE.sha256}"]
+            lines += [f"a={turned}", *SECURITY]
             if source is not None:
                 ssrcs = self.ssrcs[source] if source is not Source.MICROPHONE else self.ssrcs[source][:1]
                 lines += ["a=ssrc-group:FID {} {}".format(*ssrcs)] if len(ssrcs) == 2 else []
@@ -194,7 +222,7 @@ class MediaPeer:
         opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         opened.setblocking(False)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 1024 * 1024)
-        opened.bind(("127.0.0.1", 0))
+        opened.bind((self._host, 0))
         asyncio.get_running_loop().add_reader(opened, self._readable, opened)
         return opened
 
@@ -214,7 +242,11 @@ class MediaPeer:
 
     def _take(self, datagram: bytes) -> None:
         first = datagram[0]
-        if first < 2:
+        if datagram[:2] == b"\0\1":
+            request = parse_binding_request(datagram)
+            if request is not None and request.is_authentic(_PASSWORD):
+                self.transmit(binding_success(request, self.server, _PASSWORD))
+        elif first < 2:
             with suppress(ValueError):
                 if stun.parse_message(datagram).check_message_integrity(self.credentials[1].encode()):
                     self._checked.set()
@@ -232,6 +264,7 @@ class MediaPeer:
                 self._ssl.do_handshake()
                 name = self._ssl.get_selected_srtp_profile()
                 profile = next(each for each in SRTP_PROFILES if each.name == name)
+                self.srtp_profile = name.decode()
                 keying = self._ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", profile.keying_length)
                 self.srtp = SrtpClient(SrtpKeys(profile, keying, server=False))
                 self._connected.set()
