@@ -10,18 +10,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
-from typing import BinaryIO, Final, Literal
+from typing import BinaryIO, Final
 
 import av
 from av.container import OutputContainer
 
 from media.mix import SAMPLE_RATE, Mixer, VoiceTrack
 from media.stage import PictureTrack, Stage
+from rooms.events import Source
 
 WIDTH: Final = 1280
 HEIGHT: Final = 720
 FRAME_RATE: Final = 20
 
+_MS: Final = timedelta(milliseconds=1)
+_OPUS_FRAME: Final = SAMPLE_RATE // 50
 _BITRATE: Final = 1_200_000
 _SOUND_BITRATE: Final = 48_000
 _KEY_FRAME_S: Final = 4  # seeking lands on these
@@ -50,7 +53,7 @@ class TrackSource:
     """All segments of one person's microphone, camera or screen, in order of time."""
 
     participant: str
-    source: Literal["microphone", "camera", "screen"]
+    source: Source
     segments: Sequence[SegmentSource]
 
 
@@ -82,8 +85,8 @@ def compose(
     if length_ms < 1 or not any(track.segments for track in tracks):
         raise NothingToCompose
     origin = spans[0][0]
-    pictures = [_picture_track(track, origin) for track in tracks if track.source != "microphone"]
-    voices = [VoiceTrack(_files(track, origin)) for track in tracks if track.source == "microphone"]
+    pictures = [_picture_track(track, origin) for track in tracks if track.source is not Source.MICROPHONE]
+    voices = [VoiceTrack(_files(track, origin)) for track in tracks if track.source is Source.MICROPHONE]
     stage = Stage(pictures, _presence(tracks, origin), width=WIDTH, height=HEIGHT)
     mixer = Mixer(voices)
     frames = max(1, round(length_ms * FRAME_RATE / 1000))
@@ -101,9 +104,6 @@ def compose(
     progress(100)
     damaged = sum(track.damaged for track in pictures) + sum(track.damaged for track in voices)
     return Composed(duration_ms=frames * 1000 // FRAME_RATE, damaged_segments=damaged)
-
-
-_MS: Final = timedelta(milliseconds=1)
 
 
 def _walls(spans: Sequence[tuple[datetime, datetime]]) -> Iterator[float]:
@@ -124,14 +124,14 @@ def _files(track: TrackSource, origin: datetime) -> list[tuple[Callable[[], Bina
 
 
 def _picture_track(track: TrackSource, origin: datetime) -> PictureTrack:
-    return PictureTrack(track.participant, _files(track, origin), is_screen=track.source == "screen")
+    return PictureTrack(track.participant, _files(track, origin), is_screen=track.source is Source.SCREEN)
 
 
 def _presence(tracks: Sequence[TrackSource], origin: datetime) -> dict[str, list[tuple[float, float]]]:
     """Return when each person's microphone or camera was recorded."""
     presence: dict[str, list[tuple[float, float]]] = {}
     for track in tracks:
-        if track.source == "screen":
+        if track.source is Source.SCREEN:
             continue
         for segment in track.segments:
             begins_ms = (segment.started_at - origin) / _MS
@@ -177,6 +177,3 @@ class _Encoder:
             self._container.mux(self._sound.encode(rest))
         self._container.mux(self._sound.encode(None))
         self._container.mux(self._video.encode(None))
-
-
-_OPUS_FRAME: Final = SAMPLE_RATE // 50

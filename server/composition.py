@@ -25,7 +25,9 @@ from media.measure import measure
 from records.blobs import BlobStore
 from records.recorded_media import RecordedMedia, composed_blob
 from records.segments import SegmentSink
+from rooms.events import Source
 from rooms.ports import EventLog
+from server.background import Background, undisturbed
 from server.composition_job import Answer, Done, Failed, Job, Progress, SegmentFile, Track
 
 WORKER: Final = (sys.executable, "-m", "server.compose_worker")
@@ -36,6 +38,8 @@ _EXIT_S: Final = 5.0  # between a worker's last word and its end
 _TELL_S: Final = 1.0  # progress is stored no more often
 _ROOT: Final = Path(__file__).parent.parent
 _HANDED_ON: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR")  # nothing of the settings' environment
+
+_CRASHED: Final = Failed("crashed")
 
 _log = structlog.get_logger("server.composition")
 
@@ -61,14 +65,14 @@ class Composition:
         self._worker = worker
         self._waiting: deque[ConsultationId] = deque()
         self._is_wanted = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background("composition")
 
     async def start(self) -> None:
         """Begin, with what an earlier process left undone. Before any room is live."""
         async with self._store.read() as work:
             self._waiting.extend(await work.recordings.uncomposed())
         self._is_wanted.set()
-        self._task = asyncio.create_task(self._run(), name="composition")
+        self._background.start(self._run())
 
     def finished(self, room: RoomId) -> None:
         """Take up the recording of a finished visit, if it has one; all of its segments are closed."""
@@ -82,11 +86,7 @@ class Composition:
 
     async def close(self) -> None:
         """Stop. A composition under way is begun again by the next `start`."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await self._background.close()
 
     async def _run(self) -> None:
         while True:
@@ -95,11 +95,9 @@ class Composition:
                 self._is_wanted.clear()
                 continue
             consultation = self._waiting.popleft()
-            try:
-                await self._compose(consultation)
-            except Exception:  # noqa: BLE001 - a recording that can't be composed must not keep the others from it
-                _log.exception("composition_failed", consultation=consultation)
-                await self._fail(consultation, "internal")
+            if not await undisturbed(self._compose(consultation), "composition_failed", consultation=consultation):
+                # When even this can't be stored, the row still says what is to be done, and the next start does it.
+                await undisturbed(self._fail(consultation, "internal"), "failure_not_stored", consultation=consultation)
 
     async def _compose(self, consultation: ConsultationId) -> None:
         recording = await self._begun(consultation)
@@ -214,16 +212,10 @@ class Composition:
                 await work.recordings.save(replace(recording, state=RecordingState.FAILED, failure=cause))
 
 
-_CRASHED: Final = Failed("crashed")
-
-
 def _tracks(segments: Sequence[Segment]) -> list[Track]:
     """Return the segments by track, people in the order in which they first were recorded."""
-    order: dict[tuple[str, str], list[SegmentFile]] = {}
+    order: dict[tuple[str, Source], list[SegmentFile]] = {}
     for segment in segments:
         file = SegmentFile(segment.blob, segment.size_bytes, segment.started_at, segment.duration_ms)
-        order.setdefault((segment.participant, segment.source.value), []).append(file)
-    return [
-        msgspec.convert({"participant": who, "source": what, "segments": files}, Track)
-        for (who, what), files in order.items()
-    ]
+        order.setdefault((segment.participant, segment.source), []).append(file)
+    return [Track(participant, source, files) for (participant, source), files in order.items()]

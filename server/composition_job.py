@@ -1,9 +1,11 @@
 """What the server and the process that composes for it say to each other: a job on one line, answers on others."""
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
+
+from rooms.events import Source
 
 LINE_LIMIT_BYTES: Final = 16 * 1024 * 1024
 """A job names every segment: some hundred bytes for each minute of each track."""
@@ -18,7 +20,7 @@ class SegmentFile(msgspec.Struct, frozen=True):
 
 class Track(msgspec.Struct, frozen=True):
     participant: str
-    source: Literal["microphone", "camera", "screen"]
+    source: Source
     segments: list[SegmentFile]
 
 
@@ -44,7 +46,7 @@ class Done(msgspec.Struct, frozen=True, tag="done", kw_only=True):
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """`cause` is "nothing_recorded", "storage_full" or "storage_failed"."""
+    """`cause` is "nothing_recorded", "storage_full" or "storage_failed"; "crashed" when the process said none."""
 
     cause: str
 

@@ -17,6 +17,7 @@ import av
 import numpy as np
 
 from media.composer import SegmentSource, TrackSource, compose
+from rooms.events import Source
 
 DIRECTORY = Path(__file__).parent.parent / "demonstration" / "data" / "recording"
 SECONDS = 24
@@ -183,11 +184,11 @@ def main() -> None:
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     tracks = []
     for speaker in (PATIENT, CLINICIAN):
-        for source, content in (("microphone", microphone(speaker)), ("camera", camera(speaker))):
+        for source, content in ((Source.MICROPHONE, microphone(speaker)), (Source.CAMERA, camera(speaker))):
             (DIRECTORY / f"{speaker.name}-{source}.webm").write_bytes(content)
             print(speaker.name, source, len(content))
             segment = SegmentSource(lambda content=content: io.BytesIO(content), NOON, SECONDS * 1000)  # type: ignore[misc]
-            tracks.append(TrackSource(speaker.name, source, [segment]))  # type: ignore[arg-type]
+            tracks.append(TrackSource(speaker.name, source, [segment]))
     output = io.BytesIO()
     composed = compose(tracks, [(NOON, NOON + timedelta(seconds=SECONDS))], output)
     content = squeezed(output.getvalue())

@@ -121,7 +121,7 @@ def composed(segments: Sequence[MemorySegment], began: datetime, ended: datetime
         )
         tracks.setdefault(segment.spec.track, []).append(source)
     output = io.BytesIO()
-    sources = [TrackSource(track.participant, track.source.value, files) for track, files in sorted(tracks.items())]
+    sources = [TrackSource(track.participant, track.source, files) for track, files in sorted(tracks.items())]
     compose(sources, [(began, ended)], output)
     output.seek(0)
     return decode(output)

@@ -76,7 +76,7 @@ class Archive:
 
             source = SegmentSource(opened, segment.started_at, segment.duration_ms)
             tracks.setdefault((segment.participant, segment.source), []).append(source)
-        sources = [TrackSource(who, what.value, segments) for (who, what), segments in sorted(tracks.items())]
+        sources = [TrackSource(who, what, segments) for (who, what), segments in sorted(tracks.items())]
         times = [tuple(BEGIN + timedelta(milliseconds=at) for at in span) for span in spans]
         output = self.blobs.create_patchable("recordings/con_a", key)
         told: list[int] = []
