@@ -1,4 +1,4 @@
-"""The archive of past visits: finding one, reading what is kept of it, noting who did."""
+"""The archive of past visits: finding one, and reading what is kept of it."""
 
 import base64
 import binascii
@@ -10,13 +10,13 @@ from typing import Final
 from care.access import Action, require
 from care.note import VisitNote
 from care.ports import ArchiveFilter, ArchivePlace, Store
-from care.reach import changing, reach_consultation, reading
-from care.recording import Recording, RecordingState, Segment
+from care.reach import note_reading, reach_consultation, reading
+from care.recording import Recording, Segment
 from care.recording_time import Spans
 from care.summary import ConsultationSummary
 from care.transcript import Transcript, transcript_of
 from identity.principal import Principal, Role
-from kernel.errors import Invalid, NotFound
+from kernel.errors import Invalid
 from kernel.ids import ConsultationId, ParticipantId, RoomId, UserId
 from rooms.events import Source
 from rooms.ports import EventLog
@@ -93,8 +93,7 @@ class ArchiveService:
             found = await work.archive.search(
                 replace(which, words=which.words[:WORDS_LIMIT]), after=after, limit=PAGE + 1
             )
-        async with self._store.write() as work:
-            await work.audit.add(principal, Action.ARCHIVE_SEARCH, object_type="clinic", object_id="-")
+        await note_reading(self._store, principal, Action.ARCHIVE_SEARCH)
         entries = tuple(ArchiveEntry(summary, recording) for summary, recording in found[:PAGE])
         return ArchivePage(entries, _encoded(entries[-1].consultation) if len(found) > PAGE else None)
 
@@ -108,10 +107,7 @@ class ArchiveService:
             segments = [] if recording is None else await work.recordings.segments(recording.id)
         events = await self._log.read(RoomId(consultation))
         spans = Spans.of(events, segments)
-        async with self._store.write() as work:
-            await work.audit.add(
-                principal, Action.ARCHIVE_READ, object_type="consultation", object_id=consultation, detail=part
-            )
+        await note_reading(self._store, principal, Action.ARCHIVE_READ, "consultation", consultation, detail=part)
         return ArchiveRecord(
             summary,
             transcript_of(events, spans),
@@ -120,17 +116,6 @@ class ArchiveService:
             else ArchivedRecording(recording, spans, tuple(segments), gaps_of(segments, spans)),
             note if note.signed_at is not None else None,
         )
-
-    async def open_viewing(self, principal: Principal, consultation: ConsultationId, *, reason: str) -> None:
-        """Note why the principal is about to watch the recording; `NotFound` when there is none to watch."""
-        async with changing(self._store, principal) as work:
-            await reach_consultation(work, principal, consultation, Action.RECORDING_VIEW)
-            recording = await work.recordings.of(consultation)
-            if recording is None or recording.state is not RecordingState.READY:
-                raise NotFound
-            await work.audit.add(
-                principal, Action.RECORDING_VIEW, object_type="consultation", object_id=consultation, detail=reason
-            )
 
 
 def gaps_of(segments: Sequence[Segment], spans: Spans) -> tuple[Gap, ...]:

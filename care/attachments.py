@@ -18,8 +18,8 @@ from care.attachment import (
 from care.consultation import Status
 from care.content_type import ContentJudge
 from care.file_names import safe_name
-from care.ports import AttachmentBlobs, BlobFile, Store, UnitOfWork
-from care.reach import changing, reach_consultation, reading
+from care.ports import AttachmentBlobs, BlobFile, Store
+from care.reach import changing, note_reading, reach_consultation, reading
 from identity.principal import Principal, Role
 from kernel.errors import NotFound, Overloaded, TooLarge
 from kernel.ids import AttachmentId, ConsultationId, ParticipantId, RoomId, new_id
@@ -84,8 +84,9 @@ class AttachmentService:
             file = await work.attachments.get(consultation, attachment)
         if file.uploader != principal.participant and not await self._is_shown(principal, file):
             raise NotFound
-        async with self._store.write() as work:
-            await _noted(work, principal, Action.ATTACHMENT_READ, file)
+        await note_reading(
+            self._store, principal, Action.ATTACHMENT_READ, "consultation", consultation, detail=attachment
+        )
         return file
 
     def read(self, file: StoredFile) -> AsyncGenerator[bytes, None]:
@@ -150,7 +151,13 @@ class AttachmentService:
             files, size_bytes = await work.attachments.usage(file.consultation)
             _require_room(files, size_bytes + file.size_bytes)
             await work.attachments.complete(file)
-            await _noted(work, principal, Action.ATTACHMENT_ADD, file)
+            await work.audit.add(
+                principal,
+                Action.ATTACHMENT_ADD,
+                object_type="consultation",
+                object_id=file.consultation,
+                detail=file.id,
+            )
 
     async def _abandon(self, file: StoredFile, content: BlobFile | None) -> None:
         try:
@@ -182,10 +189,6 @@ class AttachmentService:
             return bool(carrying)
         guest = Room.replayed(room, events).person(principal.participant)
         return guest is not None and not guest.removed and any(sees(guest, event) for event in carrying)
-
-
-async def _noted(work: UnitOfWork, principal: Principal, action: Action, file: StoredFile) -> None:
-    await work.audit.add(principal, action, object_type="consultation", object_id=file.consultation, detail=file.id)
 
 
 async def _copied(chunks: AsyncIterator[bytes], content: BlobFile) -> tuple[str, int]:

@@ -9,7 +9,7 @@ from care.history import HistoryEntry, PatientHistory
 from care.note import Addendum, Sections, VisitNote, amended, revised, signed
 from care.people import Patient
 from care.ports import ConsultationFilter, Store, UnitOfWork
-from care.reach import changing, reach_consultation, reach_patient, reading
+from care.reach import changing, note_reading, reach_consultation, reach_patient, reading
 from care.summary import ConsultationSummary
 from identity.principal import Principal, Role
 from kernel.errors import NotFound
@@ -50,14 +50,14 @@ class ChartService:
             require(principal, Action.PATIENT_SEARCH)
             treated_by = UserId(principal.subject) if principal.role is Role.CLINICIAN else None
             found = await work.people.patients(q=q, treated_by=treated_by, limit=PATIENTS_LIMIT)
-        await self._note(principal, Action.PATIENT_SEARCH, "clinic", "-")
+        await note_reading(self._store, principal, Action.PATIENT_SEARCH)
         return found
 
     async def patient(self, principal: Principal, patient: PatientId) -> Patient:
         """Return who the patient is."""
         async with reading(self._store, principal) as work:
             found = await reach_patient(work, principal, patient, Action.PATIENT_READ)
-        await self._note(principal, Action.PATIENT_READ, "patient", patient)
+        await note_reading(self._store, principal, Action.PATIENT_READ, "patient", patient)
         return found
 
     async def history(self, principal: Principal, patient: PatientId, *, during: ConsultationId | None = None) -> Chart:
@@ -70,7 +70,9 @@ class ChartService:
             history = await work.histories.of(patient)
             visits = await _visits(work, principal, patient)
         known = any(visit.consultation.id == during for visit in visits)
-        await self._note(principal, Action.HISTORY_READ, "patient", patient, detail=f"during {during}" if known else "")
+        await note_reading(
+            self._store, principal, Action.HISTORY_READ, "patient", patient, detail=f"during {during}" if known else ""
+        )
         return Chart(found, history, visits)
 
     async def add_entry(self, principal: Principal, patient: PatientId, entry: HistoryEntry) -> None:
@@ -93,7 +95,7 @@ class ChartService:
             note = await work.notes.of(consultation)
         if not _is_readable(principal, found, note):
             raise NotFound
-        await self._note(principal, Action.NOTE_READ, "consultation", consultation)
+        await note_reading(self._store, principal, Action.NOTE_READ, "consultation", consultation)
         return note
 
     async def save_note(
@@ -142,13 +144,6 @@ class ChartService:
             await work.notes.add_addendum(consultation, len(after.addenda), addendum)
             await work.audit.add(principal, Action.NOTE_AMEND, object_type="consultation", object_id=consultation)
         return after
-
-    async def _note(
-        self, principal: Principal, action: Action, object_type: str, object_id: str, *, detail: str = ""
-    ) -> None:
-        """Write into the access log what was just read, before it is given out."""
-        async with self._store.write() as work:
-            await work.audit.add(principal, action, object_type=object_type, object_id=object_id, detail=detail)
 
 
 async def _visits(work: UnitOfWork, principal: Principal, patient: PatientId) -> tuple[Visit, ...]:

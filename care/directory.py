@@ -61,9 +61,9 @@ class Directory:
 
     async def members(self, principal: Principal) -> list[Member]:
         """Return every account, closed ones too."""
-        async with reading(self._store, principal) as unit:
+        async with reading(self._store, principal) as work:
             require(principal, Action.PEOPLE_MANAGE)
-            return await unit.people.members()
+            return await work.people.members()
 
     async def add_member(self, principal: Principal, new: NewMember) -> Member:
         """Open an account. Raises Conflict when the login is taken, Invalid when role and patient do not fit."""
@@ -71,52 +71,52 @@ class Directory:
             require(principal, Action.PEOPLE_MANAGE)
         member = _member(new)
         password_hash = await self._hash_password(new.password, new.login)
-        async with self._store.write() as unit:
-            await _require_named(unit, member)
-            await unit.people.add_member(member)
-            await unit.sessions.set_password(member.id, password_hash, at=unit.at)
-            await unit.audit.add(
+        async with self._store.write() as work:
+            await _require_named(work, member)
+            await work.people.add_member(member)
+            await work.sessions.set_password(member.id, password_hash, at=work.at)
+            await work.audit.add(
                 principal, "member.add", object_type="member", object_id=member.id, detail=member.role.value
             )
         return member
 
     async def change_member(self, principal: Principal, member: UserId, change: MemberChange) -> Member:
         """Change an account. Closing it, or a new password, ends its sessions. Nobody closes their own."""
-        async with reading(self._store, principal) as unit:
+        async with reading(self._store, principal) as work:
             require(principal, Action.PEOPLE_MANAGE, object_type="member", object_id=member)
-            login = (await unit.people.member(member)).login
+            login = (await work.people.member(member)).login
         if change.active is False and member == principal.subject:
             raise Invalid("You can't close your own account.")
         password_hash = None
         if change.password is not None:
             password_hash = await self._hash_password(change.password, login)
-        async with self._store.write() as unit:
-            before = await unit.people.member(member)
+        async with self._store.write() as work:
+            before = await work.people.member(member)
             after = _changed(before, change)
-            await _require_named(unit, after)
-            await unit.people.save_member(after)
+            await _require_named(work, after)
+            await work.people.save_member(after)
             if password_hash is not None:
-                await unit.sessions.set_password(member, password_hash, at=unit.at)
+                await work.sessions.set_password(member, password_hash, at=work.at)
             if password_hash is not None or not after.active:
-                await unit.sessions.revoke_all(member, at=unit.at, because="administrator")
+                await work.sessions.revoke_all(member, at=work.at, because="administrator")
             parts = [name for name in MemberChange.__dataclass_fields__ if getattr(change, name) is not None]
-            await unit.audit.add(
+            await work.audit.add(
                 principal, "member.change", object_type="member", object_id=member, detail=", ".join(parts)
             )
         return after
 
     async def departments(self) -> list[Department]:
         """Return all departments; anybody who is signed in may know them."""
-        async with self._store.read() as unit:
-            return await unit.people.departments()
+        async with self._store.read() as work:
+            return await work.people.departments()
 
     async def add_department(self, principal: Principal, *, name_en: str, name_zh: str) -> Department:
         """Found a department."""
         department = Department(DepartmentId(new_id("dep")), name_en, name_zh)
-        async with changing(self._store, principal) as unit:
+        async with changing(self._store, principal) as work:
             require(principal, Action.PEOPLE_MANAGE)
-            await unit.people.add_department(department)
-            await unit.audit.add(principal, "department.add", object_type="department", object_id=department.id)
+            await work.people.add_department(department)
+            await work.audit.add(principal, "department.add", object_type="department", object_id=department.id)
         return department
 
     async def add_patient(self, principal: Principal, new: NewPatient) -> Patient:
@@ -130,10 +130,10 @@ class Directory:
             record_number=new.record_number,
             phone=new.phone,
         )
-        async with changing(self._store, principal) as unit:
+        async with changing(self._store, principal) as work:
             require(principal, Action.PATIENT_MANAGE)
-            await unit.people.add_patient(patient)
-            await unit.audit.add(principal, "patient.add", object_type="patient", object_id=patient.id)
+            await work.people.add_patient(patient)
+            await work.audit.add(principal, "patient.add", object_type="patient", object_id=patient.id)
         return patient
 
 
@@ -165,9 +165,9 @@ def _changed(before: Member, change: MemberChange) -> Member:
     )
 
 
-async def _require_named(unit: UnitOfWork, member: Member) -> None:
+async def _require_named(work: UnitOfWork, member: Member) -> None:
     """Raise `NotFound` unless the department and patient that the account names are there."""
     if member.department is not None:
-        await unit.people.department(member.department)
+        await work.people.department(member.department)
     if member.patient is not None:
-        await unit.people.patient(member.patient)
+        await work.people.patient(member.patient)

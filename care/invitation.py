@@ -25,3 +25,8 @@ class Invitation:
     def is_open(self, now: datetime) -> bool:
         """Whether the link still works at `now`."""
         return self.revoked_at is None and now < self.expires_at
+
+
+def join_link(base_url: str, secret: str) -> str:
+    """Return what a patient or guest opens. The secret is in the fragment, which no browser sends to any server."""
+    return f"{base_url.rstrip('/')}/join#{secret}"

@@ -1,4 +1,4 @@
-"""Reaching a consultation or a patient on behalf of somebody: the policy is asked on the way, refusals are noted."""
+"""Reaching something on behalf of somebody: the policy is asked on the way; what is looked at, or refused, is noted."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -46,6 +46,20 @@ async def reach_patient(work: UnitOfWork, principal: Principal, patient: Patient
     relationship = to_patient(principal, patient, treats=treats)
     require(principal, action, relationship, object_type="patient", object_id=patient)
     return found
+
+
+async def note_reading(
+    store: Store,
+    principal: Principal,
+    action: Action,
+    object_type: str = "clinic",
+    object_id: str = "-",
+    *,
+    detail: str = "",
+) -> None:
+    """Write into the access log what was just read; before it is given out, and never within the reading itself."""
+    async with store.write() as work:
+        await work.audit.add(principal, action, object_type=object_type, object_id=object_id, detail=detail)
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from care.consultation import Consultation, Status
-from care.invitation import Invitation
+from care.invitation import Invitation, join_link
 from care.note import Addendum, Sections, VisitNote, amended, revised, signed
 from care.people import Department, Member, Patient
 from care.ports import ConsultationFilter, Store, UnitOfWork
@@ -59,17 +59,16 @@ class DemonstrationAccount:
 
 @dataclass(frozen=True, slots=True)
 class JoinLink:
-    """A patient's fresh link to a consultation that begins now; `secret` goes behind `/join#`."""
+    """A patient's fresh link to a consultation that begins now."""
 
     patient_name: str
-    clinician_name: str
     clinician_login: str
     language: str
     secret: str
 
     def url(self, base_url: str) -> str:
         """Return the link as the patient gets it."""
-        return f"{base_url.rstrip('/')}/join#{self.secret}"
+        return join_link(base_url, self.secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +269,7 @@ async def _link(work: UnitOfWork, consultation: Consultation, patient: Patient, 
         expires_at=work.at + _LINK_LIFETIME,
     )
     await work.invitations.add(invitation, digest=digest_of(secret))
-    return JoinLink(patient.name, clinician.name, clinician.login, patient.language, secret)
+    return JoinLink(patient.name, clinician.login, patient.language, secret)
 
 
 def _booked(

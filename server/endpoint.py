@@ -13,7 +13,7 @@ A module of `server/routes/` makes one `Routes()` and decorates coroutines with 
         query=HistoryQuery, response=HistoryPage, errors=[NotFound],
     )
     async def read_history(call: Call[HistoryQuery, None]) -> HistoryPage:
-        return await call.services.chart.history(call.principal, PatientId(call.path["patient"]))
+        return await call.services.chart.history(call.principal, call.patient)
 
 The same declaration decodes the request, checks the role, encodes the answer and documents it in OpenAPI.
 """
@@ -29,6 +29,7 @@ from aiohttp import web
 
 from identity.principal import Principal, Role
 from kernel.errors import AppError, Invalid, NotFound, SignInRequired, TooLarge
+from kernel.ids import ConsultationId, PatientId
 from server.fields import is_plausible
 from server.problems import unreadable
 from server.services import Services
@@ -101,9 +102,24 @@ class Call(Generic[Q_co, B_co]):
         return self.request.match_info
 
     @property
+    def consultation(self) -> ConsultationId:
+        """The `{consultation}` of the path."""
+        return ConsultationId(self.path["consultation"])
+
+    @property
+    def patient(self) -> PatientId:
+        """The `{patient}` of the path."""
+        return PatientId(self.path["patient"])
+
+    @property
     def origin(self) -> str:
         """What the browser calls this server, for example "https://clinic.example"; trusted proxies are believed."""
         return self.request[ORIGIN]
+
+    @property
+    def base_url(self) -> str:
+        """What links that people get begin with: `server.base_url`, else what the browser calls this server."""
+        return self.services.settings.server.base_url or self.origin
 
     @property
     def is_secure(self) -> bool:

@@ -2,6 +2,9 @@
 
 from datetime import UTC, date, datetime
 from typing import Final
+from zoneinfo import ZoneInfo
+
+from kernel.errors import Invalid
 
 END: Final = r"$(?!\n)"
 """The end of a text. `$` alone lets a last line break pass; this means the same to Python and to JSON Schema."""
@@ -19,3 +22,11 @@ def is_plausible(when: date) -> bool:
     if not isinstance(when, datetime):
         return EARLIEST.date() <= when < LATEST.date()
     return EARLIEST <= (when.replace(tzinfo=UTC) if when.tzinfo is None else when) < LATEST
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return the time zone of an IANA name, or raise `Invalid`."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; odd names are the others
+        raise Invalid("`zone` is no time zone of the IANA database") from None

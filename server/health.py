@@ -44,5 +44,5 @@ class Health:
         return {"accepting": True, "database": True}
 
     async def _ask_database(self) -> None:
-        async with asyncio.timeout(_CHECK_S), self._services().store.read() as unit:
-            await unit.people.departments()
+        async with asyncio.timeout(_CHECK_S), self._services().store.read() as work:
+            await work.people.departments()

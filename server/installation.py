@@ -54,8 +54,8 @@ async def migrate(settings: Settings) -> int:
 async def create_first_administrator(settings: Settings, account: NewAccount) -> int:
     """Begin a real installation. Refused when there is anybody already."""
     async with _records(settings) as records:
-        async with records.store.read() as unit:
-            if await unit.people.members():
+        async with records.store.read() as work:
+            if await work.people.members():
                 raise Refused("this installation has accounts already: use create-user")
         await _add(records, account)
     _say(f"{account.name} can sign in as {account.login}. Start the server: python -m server serve")
@@ -97,8 +97,8 @@ async def rotate_token_keys(settings: Settings) -> int:
 
 async def verify_audit(settings: Settings) -> int:
     """Check the access log's chain; 1 when it is broken."""
-    async with _records(settings) as records, records.store.read() as unit:
-        report = await unit.audit.verify()
+    async with _records(settings) as records, records.store.read() as work:
+        report = await work.audit.verify()
     if report.broken_at is not None:
         _say(f"BROKEN: entry {report.broken_at} does not follow from the one before. Nothing after it can be trusted.")
         return 1
@@ -124,19 +124,19 @@ async def _records(settings: Settings) -> AsyncIterator[_Records]:
 async def _add(records: _Records, account: NewAccount) -> None:
     try:
         password_hash = await records.sign_in.hash_new_password(account.password, login=account.login)
-        async with records.store.write() as unit:
-            member = await _member(unit, account)
-            await unit.people.add_member(member)
-            await unit.sessions.set_password(member.id, password_hash, at=unit.at)
-            entry = AuditEntry(unit.at, SYSTEM, "", "member.add", "member", member.id, detail=member.role.value)
-            await unit.audit.add_entries([entry])
+        async with records.store.write() as work:
+            member = await _member(work, account)
+            await work.people.add_member(member)
+            await work.sessions.set_password(member.id, password_hash, at=work.at)
+            entry = AuditEntry(work.at, SYSTEM, "", "member.add", "member", member.id, detail=member.role.value)
+            await work.audit.add_entries([entry])
     except Conflict as error:
         raise Refused(f"somebody signs in as {account.login} already") from error
     except AppError as error:
         raise Refused(" ".join(filter(None, (error.message, error.detail and f"({error.detail})")))) from error
 
 
-async def _member(unit: UnitOfWork, account: NewAccount) -> Member:
+async def _member(work: UnitOfWork, account: NewAccount) -> Member:
     if not account.login.strip() or any(character.isspace() for character in account.login):
         raise Refused("a sign-in name has no spaces in it")
     if not account.name.strip():
@@ -152,13 +152,13 @@ async def _member(unit: UnitOfWork, account: NewAccount) -> Member:
         role=account.role,
         language=account.language,
         title=account.title,
-        department=None if account.department is None else (await _department(unit, account.department)).id,
-        patient=None if account.record_number is None else await _patient(unit, account.record_number),
+        department=None if account.department is None else (await _department(work, account.department)).id,
+        patient=None if account.record_number is None else await _patient(work, account.record_number),
     )
 
 
-async def _department(unit: UnitOfWork, named: str) -> Department:
-    departments = await unit.people.departments()
+async def _department(work: UnitOfWork, named: str) -> Department:
+    departments = await work.people.departments()
     for department in departments:
         if named in {department.id, department.name_en, department.name_zh}:
             return department
@@ -166,17 +166,17 @@ async def _department(unit: UnitOfWork, named: str) -> Department:
     raise Refused(f"there is no department {named} (there are: {known})")
 
 
-async def _patient(unit: UnitOfWork, record_number: str) -> PatientId:
+async def _patient(work: UnitOfWork, record_number: str) -> PatientId:
     try:
-        return (await unit.people.patient_by_record_number(record_number)).id
+        return (await work.people.patient_by_record_number(record_number)).id
     except NotFound:
         raise Refused(f"there is no patient with the record number {record_number}") from None
 
 
 async def _note(records: _Records, action: str, detail: str) -> None:
-    async with records.store.write() as unit:
-        entry = AuditEntry(unit.at, SYSTEM, "", action, "installation", "keys", detail=detail)
-        await unit.audit.add_entries([entry])
+    async with records.store.write() as work:
+        entry = AuditEntry(work.at, SYSTEM, "", action, "installation", "keys", detail=detail)
+        await work.audit.add_entries([entry])
 
 
 def _say(words: str) -> None:

@@ -33,6 +33,7 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), geolocation=(), usb=()",
 }
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 
 
@@ -87,7 +88,8 @@ def measure(metrics: Metrics) -> Middleware:
         began = monotonic_s()
         response = await handler(request)
         seconds, route = monotonic_s() - began, route_of(request)
-        metrics.request_answered(method=request.method, route=route, status=response.status, seconds=seconds)
+        method = request.method if request.method in _METHODS else "other"  # anybody may invent one
+        metrics.request_answered(method=method, route=route, status=response.status, seconds=seconds)
         _log.debug("request", method=request.method, route=route, status=response.status, ms=round(seconds * 1000, 1))
         return response
 

@@ -1,6 +1,7 @@
 """What several endpoints show of a consultation and the people in it; `server/routes/` shows the rest."""
 
 from datetime import date, datetime
+from typing import Self
 
 import msgspec
 
@@ -57,7 +58,8 @@ class ConsultationView(msgspec.Struct, frozen=True, kw_only=True):
     recording_state: RecordingState | None
 
     @classmethod
-    def of(cls, summary: ConsultationSummary) -> "ConsultationView":
+    def of(cls, summary: ConsultationSummary, **more: object) -> Self:
+        """Return the view; `more` are the fields that a view made from this one adds."""
         return cls(
             id=summary.id,
             patient=PatientView.of(summary.patient),
@@ -72,4 +74,5 @@ class ConsultationView(msgspec.Struct, frozen=True, kw_only=True):
             note_state=summary.note_state,
             recording_id=summary.recording,
             recording_state=summary.recording_state,
+            **more,
         )

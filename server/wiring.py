@@ -237,8 +237,8 @@ async def _demonstration(
             raise Refused(
                 "this data directory belongs to a real clinic: give the demonstration another, --data"
             ) from error
-    async with store.read() as unit:
-        founded = await unit.audit.page(object_id="demonstration", limit=1)
+    async with store.read() as work:
+        founded = await work.audit.page(object_id="demonstration", limit=1)
     if founded:
         raise Refused(
             "this data directory holds a demonstration, whose password is known: give a real clinic another, --data"

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Annotated, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from aiohttp import web
@@ -16,10 +15,10 @@ from care.transcript_page import page_of
 from identity.principal import Role
 from identity.tokens import VIEWING_LIFETIME
 from kernel.errors import Invalid, NotFound, SignInRequired
-from kernel.ids import ConsultationId, PatientId, UserId
+from kernel.ids import PatientId, UserId
 from server.downloads import download
 from server.endpoint import Call, Input, Routes, json_response
-from server.fields import PRINTABLE
+from server.fields import PRINTABLE, zone_of
 from server.routes.notes import NoteView
 from server.viewing import grant_viewing, viewer
 from server.views import ConsultationView
@@ -74,11 +73,8 @@ class ArchiveEntryView(ConsultationView, frozen=True, kw_only=True):
 
     @classmethod
     def of_entry(cls, entry: ArchiveEntry) -> "ArchiveEntryView":
-        seen = ConsultationView.of(entry.consultation)
-        return cls(
-            **{name: getattr(seen, name) for name in ConsultationView.__struct_fields__},
-            recording=None if entry.recording is None else ArchivedView.of(entry.recording),
-        )
+        recording = None if entry.recording is None else ArchivedView.of(entry.recording)
+        return cls.of(entry.consultation, recording=recording)
 
 
 class ArchivePageView(msgspec.Struct, frozen=True):
@@ -234,7 +230,7 @@ async def search_archive(call: Call[ArchiveQuery, None]) -> ArchivePageView:
     errors=[NotFound],
 )
 async def read_archive_record(call: Call[None, None]) -> ArchiveRecordView:
-    return ArchiveRecordView.of(await call.services.archive.record(call.principal, _consultation(call)))
+    return ArchiveRecordView.of(await call.services.archive.record(call.principal, call.consultation))
 
 
 @routes.endpoint(
@@ -248,11 +244,11 @@ async def read_archive_record(call: Call[None, None]) -> ArchiveRecordView:
     errors=[NotFound],
 )
 async def open_viewing(call: Call[None, ViewingBody]) -> web.Response:
-    consultation = _consultation(call)
-    await call.services.archive.open_viewing(call.principal, consultation, reason=call.body.reason)
+    consultation = call.consultation
+    await call.services.recordings.open_viewing(call.principal, consultation, reason=call.body.reason)
     viewing = Viewing(int(VIEWING_LIFETIME.total_seconds()), f"/api/v1/archive/{consultation}/media")
     response = json_response(viewing)
-    grant_viewing(call, response, consultation)
+    grant_viewing(call, response)
     return response
 
 
@@ -266,8 +262,8 @@ async def open_viewing(call: Call[None, ViewingBody]) -> web.Response:
     errors=[NotFound, SignInRequired],
 )
 async def download_transcript_json(call: Call[None, None]) -> web.Response:
-    consultation = _consultation(call)
-    record = await call.services.archive.record(viewer(call, consultation), consultation, part="transcript.json")
+    consultation = call.consultation
+    record = await call.services.archive.record(viewer(call), consultation, part="transcript.json")
     transcript = record.transcript
     view = TranscriptView(
         consultation=ConsultationView.of(record.consultation),
@@ -291,19 +287,8 @@ async def download_transcript_json(call: Call[None, None]) -> web.Response:
     response_type="text/html",
 )
 async def download_transcript_html(call: Call[TranscriptQuery, None]) -> web.Response:
-    consultation = _consultation(call)
-    zone = _zone(call.query.zone)
-    record = await call.services.archive.record(viewer(call, consultation), consultation, part="transcript.html")
+    consultation = call.consultation
+    zone = zone_of(call.query.zone)
+    record = await call.services.archive.record(viewer(call), consultation, part="transcript.html")
     text = page_of(record.transcript, record.consultation, zone=zone, printed_at=call.now())
     return download(text, name=f"transcript-{consultation}.html", content_type="text/html")
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise Invalid("`zone` is no IANA time zone") from None
-
-
-def _consultation(call: Call[object, object]) -> ConsultationId:
-    return ConsultationId(call.path["consultation"])

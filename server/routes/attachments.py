@@ -11,7 +11,7 @@ from care.attachment import FILE_LIMIT_BYTES, AttachmentsFull, StorageFailed, St
 from care.content_type import FileRefused
 from identity.principal import Role
 from kernel.errors import NotFound, Overloaded, TooLarge
-from kernel.ids import AttachmentId, ConsultationId
+from kernel.ids import AttachmentId
 from server.downloads import stream_download
 from server.endpoint import BodyTooSlow, Call, Input, Routes
 
@@ -50,7 +50,7 @@ class AttachmentView(msgspec.Struct, frozen=True):
 async def upload_attachment(call: Call[UploadQuery, None]) -> AttachmentView:
     file = await call.services.attachments.receive(
         call.principal,
-        ConsultationId(call.path["consultation"]),
+        call.consultation,
         name=call.query.name,
         chunks=call.chunks(limit_bytes=FILE_LIMIT_BYTES),
     )
@@ -68,9 +68,7 @@ async def upload_attachment(call: Call[UploadQuery, None]) -> AttachmentView:
 )
 async def download_attachment(call: Call[None, None]) -> web.StreamResponse:
     attachments = call.services.attachments
-    file = await attachments.find(
-        call.principal, ConsultationId(call.path["consultation"]), AttachmentId(call.path["attachment"])
-    )
+    file = await attachments.find(call.principal, call.consultation, AttachmentId(call.path["attachment"]))
     async with aclosing(attachments.read(file)) as chunks:
         return await stream_download(
             call.request, chunks, name=file.name, content_type=file.content_type, size_bytes=file.size_bytes

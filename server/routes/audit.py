@@ -53,9 +53,9 @@ class AuditPage(msgspec.Struct, frozen=True):
 )
 async def read_audit(call: Call[AuditQuery, None]) -> AuditPage:
     query = call.query
-    async with reading(call.services.store, call.principal) as unit:
+    async with reading(call.services.store, call.principal) as work:
         require(call.principal, Action.AUDIT_READ)
-        entries = await unit.audit.page(before=query.cursor, limit=query.limit, object_id=query.object)
+        entries = await work.audit.page(before=query.cursor, limit=query.limit, object_id=query.object)
     shown = [
         AuditEntryView(
             seq=chained.seq,

@@ -2,17 +2,15 @@
 
 from datetime import date, datetime
 from typing import Annotated, Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
 
 from care.consultations import MINUTES, REASON_CHARS, ConsultationBegun
 from identity.principal import Role
-from kernel.errors import Invalid
-from kernel.ids import ConsultationId, DepartmentId, PatientId, UserId
+from kernel.ids import DepartmentId, PatientId, UserId
 from server.endpoint import Call, Input, Routes
-from server.fields import PRINTABLE_LINES
+from server.fields import PRINTABLE_LINES, zone_of
 from server.views import ConsultationView
 
 routes = Routes()
@@ -77,7 +75,7 @@ async def list_consultations(call: Call[CalendarQuery, None]) -> ConsultationLis
     if query.day is None:
         found = await service.around_now(call.principal)
     else:
-        zone = _zone(query.zone or call.services.settings.clinic.time_zone)
+        zone = zone_of(query.zone or call.services.settings.clinic.time_zone)
         found = await service.on_day(call.principal, query.day, zone)
     return ConsultationList([ConsultationView.of(summary) for summary in found])
 
@@ -115,7 +113,7 @@ async def plan_consultation(call: Call[None, ConsultationBody]) -> ConsultationV
     response=ConsultationView,
 )
 async def read_consultation(call: Call[None, None]) -> ConsultationView:
-    summary = await call.services.consultations.read(call.principal, ConsultationId(call.path["consultation"]))
+    summary = await call.services.consultations.read(call.principal, call.consultation)
     return ConsultationView.of(summary)
 
 
@@ -128,7 +126,7 @@ async def read_consultation(call: Call[None, None]) -> ConsultationView:
     response=SeatView,
 )
 async def read_seat(call: Call[None, None]) -> SeatView:
-    seat = await call.services.consultations.seat(call.principal, ConsultationId(call.path["consultation"]))
+    seat = await call.services.consultations.seat(call.principal, call.consultation)
     return SeatView(
         role=seat.role,
         name=seat.name,
@@ -148,12 +146,5 @@ async def read_seat(call: Call[None, None]) -> SeatView:
     errors=[ConsultationBegun],
 )
 async def cancel_consultation(call: Call[None, None]) -> ConsultationView:
-    summary = await call.services.consultations.cancel(call.principal, ConsultationId(call.path["consultation"]))
+    summary = await call.services.consultations.cancel(call.principal, call.consultation)
     return ConsultationView.of(summary)
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; odd names are the others
-        raise Invalid("`zone` is no time zone of the IANA database") from None

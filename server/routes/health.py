@@ -44,9 +44,9 @@ class NodeHealth(msgspec.Struct, frozen=True, kw_only=True):
 )
 async def read_health(call: Call[None, None]) -> NodeHealth:
     services = call.services
-    async with reading(services.store, call.principal) as unit:
+    async with reading(services.store, call.principal) as work:
         require(call.principal, Action.NODE_READ)
-        await unit.people.departments()
+        await work.people.departments()
     usage = await asyncio.to_thread(shutil.disk_usage, services.settings.data.path)
     return NodeHealth(
         version=VERSION,

@@ -7,12 +7,11 @@ import msgspec
 from msgspec import Meta
 
 from care.consultations import NAME_CHARS, ConsultationClosed, TooManyLinks
-from care.invitation import Invitation
+from care.invitation import Invitation, join_link
 from identity.principal import Role
-from kernel.ids import ConsultationId, InvitationId
+from kernel.ids import InvitationId
 from server.endpoint import Call, Input, Routes
 from server.fields import PRINTABLE
-from server.links import join_link
 
 routes = Routes()
 
@@ -80,13 +79,12 @@ class InvitationList(msgspec.Struct, frozen=True):
 async def invite(call: Call[None, InvitationBody]) -> Issued:
     issued = await call.services.consultations.invite(
         call.principal,
-        ConsultationId(call.path["consultation"]),
+        call.consultation,
         relation=call.body.relation,
         name=call.body.name,
         language=call.body.language,
     )
-    base_url = call.services.settings.server.base_url or call.origin
-    return Issued(InvitationView.of(issued.invitation, call.now()), join_link(base_url, issued.secret))
+    return Issued(InvitationView.of(issued.invitation, call.now()), join_link(call.base_url, issued.secret))
 
 
 @routes.endpoint(
@@ -98,7 +96,7 @@ async def invite(call: Call[None, InvitationBody]) -> Issued:
     response=InvitationList,
 )
 async def list_invitations(call: Call[None, None]) -> InvitationList:
-    found = await call.services.consultations.invitations(call.principal, ConsultationId(call.path["consultation"]))
+    found = await call.services.consultations.invitations(call.principal, call.consultation)
     return InvitationList([InvitationView.of(invitation, call.now()) for invitation in found])
 
 
@@ -112,6 +110,6 @@ async def list_invitations(call: Call[None, None]) -> InvitationList:
 )
 async def revoke_invitation(call: Call[None, None]) -> InvitationView:
     revoked = await call.services.consultations.revoke(
-        call.principal, ConsultationId(call.path["consultation"]), InvitationId(call.path["invitation"])
+        call.principal, call.consultation, InvitationId(call.path["invitation"])
     )
     return InvitationView.of(revoked, call.now())

@@ -70,5 +70,5 @@ async def read_meta(call: Call[None, None]) -> Meta:
         demo_accounts=None
         if shown is None
         else [DemoAccountView(one.login, one.password, one.name, one.role) for one in shown.accounts],
-        demo_join_link=None if shown is None or not shown.links else shown.links[0].url(call.origin),
+        demo_join_link=None if shown is None or not shown.links else shown.links[0].url(call.base_url),
     )

@@ -18,7 +18,6 @@ from care.note import (
 )
 from identity.principal import Role
 from kernel.errors import Conflict, NotFound, TooLarge
-from kernel.ids import ConsultationId
 from server.endpoint import Call, Input, Routes
 
 routes = Routes()
@@ -98,7 +97,7 @@ class AddendumBody(Input):
     errors=[NotFound],
 )
 async def read_note(call: Call[None, None]) -> NoteView:
-    return NoteView.of(await call.services.chart.note(call.principal, _consultation(call)))
+    return NoteView.of(await call.services.chart.note(call.principal, call.consultation))
 
 
 @routes.endpoint(
@@ -115,7 +114,7 @@ async def read_note(call: Call[None, None]) -> NoteView:
 async def save_note(call: Call[None, NoteBody]) -> NoteView:
     body = call.body
     sections = Sections(body.subjective, body.objective, body.assessment, body.plan)
-    saved = await call.services.chart.save_note(call.principal, _consultation(call), sections, version=body.version)
+    saved = await call.services.chart.save_note(call.principal, call.consultation, sections, version=body.version)
     return NoteView.of(saved)
 
 
@@ -131,7 +130,7 @@ async def save_note(call: Call[None, NoteBody]) -> NoteView:
 )
 async def sign_note(call: Call[None, SignBody]) -> NoteView:
     chart = call.services.chart
-    return NoteView.of(await chart.sign_note(call.principal, _consultation(call), version=call.body.version))
+    return NoteView.of(await chart.sign_note(call.principal, call.consultation, version=call.body.version))
 
 
 @routes.endpoint(
@@ -146,8 +145,4 @@ async def sign_note(call: Call[None, SignBody]) -> NoteView:
     status=201,
 )
 async def add_addendum(call: Call[None, AddendumBody]) -> NoteView:
-    return NoteView.of(await call.services.chart.amend_note(call.principal, _consultation(call), call.body.text))
-
-
-def _consultation(call: Call[object, object]) -> ConsultationId:
-    return ConsultationId(call.path["consultation"])
+    return NoteView.of(await call.services.chart.amend_note(call.principal, call.consultation, call.body.text))

@@ -11,7 +11,7 @@ from care.history import Allergy, Condition, Medication, Observation
 from care.people import Patient, Sex
 from identity.principal import Role
 from kernel.errors import Invalid, NotFound
-from kernel.ids import ConsultationId, EntryId, PatientId, new_id
+from kernel.ids import ConsultationId, EntryId, new_id
 from server.endpoint import Call, Input, Routes
 from server.fields import END, PRINTABLE_LINES
 from server.routes.notes import NoteView
@@ -72,11 +72,7 @@ class VisitView(ConsultationView, frozen=True, kw_only=True):
 
     @classmethod
     def of_visit(cls, visit: Visit) -> "VisitView":
-        seen = ConsultationView.of(visit.consultation)
-        return cls(
-            **{name: getattr(seen, name) for name in ConsultationView.__struct_fields__},
-            note=None if visit.note is None else NoteView.of(visit.note),
-        )
+        return cls.of(visit.consultation, note=None if visit.note is None else NoteView.of(visit.note))
 
 
 class HistoryPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,7 +154,7 @@ async def find_patients(call: Call[PatientsQuery, None]) -> Patients:
     errors=[NotFound],
 )
 async def read_patient(call: Call[None, None]) -> PatientRecordView:
-    return PatientRecordView.of(await call.services.chart.patient(call.principal, _patient(call)))
+    return PatientRecordView.of(await call.services.chart.patient(call.principal, call.patient))
 
 
 @routes.endpoint(
@@ -173,7 +169,7 @@ async def read_patient(call: Call[None, None]) -> PatientRecordView:
 )
 async def read_history(call: Call[HistoryQuery, None]) -> HistoryPage:
     during = None if call.query.consultation is None else ConsultationId(call.query.consultation)
-    return HistoryPage.of(await call.services.chart.history(call.principal, _patient(call), during=during))
+    return HistoryPage.of(await call.services.chart.history(call.principal, call.patient, during=during))
 
 
 @routes.endpoint(
@@ -251,12 +247,8 @@ async def add_observation(call: Call[None, ObservationBody]) -> Observation:
 
 
 async def _added(call: Call[None, object], entry: Entry) -> Entry:
-    await call.services.chart.add_entry(call.principal, _patient(call), entry)
+    await call.services.chart.add_entry(call.principal, call.patient, entry)
     return entry
-
-
-def _patient(call: Call[object, object]) -> PatientId:
-    return PatientId(call.path["patient"])
 
 
 def _entry() -> EntryId:

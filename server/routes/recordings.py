@@ -8,7 +8,6 @@ from aiohttp import web
 
 from identity.principal import Role
 from kernel.errors import Conflict, NotFound, SignInRequired
-from kernel.ids import ConsultationId
 from records.blobs import BlobReader
 from server.downloads import disposition
 from server.endpoint import Call, Input, Routes
@@ -43,13 +42,13 @@ class MediaQuery(Input):
     response_type="video/webm",
 )
 async def play_recording(call: Call[MediaQuery, None]) -> web.StreamResponse:
-    consultation = ConsultationId(call.path["consultation"])
+    consultation = call.consultation
     wanted = call.request.headers.get("Range", "").strip()
     if _RANGE.fullmatch(wanted) is None:
         wanted = ""  # several parts, or none that we know: then everything is the answer (RFC 9110, 14.2)
     is_noted = call.visitor is None and not call.query.download  # a player comes back for every part
     part = "" if is_noted else f"media.webm {wanted}".strip()
-    recording = await call.services.recordings.watch(viewer(call, consultation), consultation, part=part)
+    recording = await call.services.recordings.watch(viewer(call), consultation, part=part)
     etag = f'"{recording.sha256}"'
     headers = {**_HEADERS, "ETag": etag}
     if call.query.download:
@@ -74,7 +73,7 @@ async def play_recording(call: Call[MediaQuery, None]) -> web.StreamResponse:
     status=202,
 )
 async def compose_again(call: Call[None, None]) -> ArchivedView:
-    consultation = ConsultationId(call.path["consultation"])
+    consultation = call.consultation
     recording = await call.services.recordings.compose_again(call.principal, consultation)
     call.services.composition.take_up(consultation)
     return ArchivedView.of(recording)

@@ -157,8 +157,8 @@ async def _member(services: Services, principal: Principal) -> Member | None:
     """Return the account behind the principal; None for somebody who came by a link."""
     if principal.consultation is not None:
         return None
-    async with services.store.read() as unit:
-        return await unit.people.member(UserId(principal.subject))
+    async with services.store.read() as work:
+        return await work.people.member(UserId(principal.subject))
 
 
 def _me(principal: Principal, member: Member | None) -> Me:

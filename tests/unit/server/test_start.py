@@ -98,7 +98,7 @@ def test_on_every_address_the_one_for_others_comes_first(tmp_path: Path) -> None
 def test_the_greeting_of_a_demonstration_names_people_and_links(tmp_path: Path) -> None:
     shown = Demonstration(
         accounts=(DemonstrationAccount("dr.x", "published", "Dr X", Role.CLINICIAN, "Physician"),),
-        links=(JoinLink("Pat", "Dr X", "dr.x", "en", "s3cret"),),
+        links=(JoinLink("Pat", "dr.x", "en", "s3cret"),),
     )
     text = greeting(settings(tmp_path), urls=["http://127.0.0.1:8080"], trial=None, demonstration=shown)
     for part in ("http://127.0.0.1:8080/join#s3cret", "dr.x", "Dr X (Physician)", "published", "Pat", "DEMONSTRATION"):
