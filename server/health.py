@@ -40,9 +40,7 @@ class Health:
         """Return each thing that readiness needs. Raises what the database raises."""
         if self._lifecycle.phase is not Phase.READY:
             return {"accepting": False}
-        await self._ask_database()
-        return {"accepting": True, "database": True}
-
-    async def _ask_database(self) -> None:
-        async with asyncio.timeout(_CHECK_S), self._services().store.read() as work:
+        services = self._services()
+        async with asyncio.timeout(_CHECK_S), services.store.read() as work:
             await work.people.departments()
+        return {"accepting": True, "database": True, "media": services.media.is_open}

@@ -80,6 +80,7 @@ async def test_it_is_ready_until_it_drains(clinic: RunningClinic) -> None:
     http = clinic.stranger().http
     async with http.get(clinic.url + "/readyz") as response:
         assert response.status == 200
+        assert (await response.json())["checks"] == {"accepting": True, "database": True, "media": True}
     node = clinic.app[NODE]
     node.lifecycle.begin_draining()
     assert node.lifecycle.phase is Phase.DRAINING
@@ -94,6 +95,8 @@ async def test_figures_name_routes_and_nobody(clinic: RunningClinic) -> None:
     _, listed = await doctor.get("/consultations")
     consultation = listed["consultations"][0]["id"]
     await doctor.get(f"/consultations/{consultation}")
+    async with clinic.stranger().http.request("PURGE", clinic.url + "/healthz") as response:
+        assert response.status == 405
     async with clinic.stranger().http.get(clinic.url + "/metrics") as response:
         assert response.headers["Content-Type"].startswith("text/plain")
         figures = await response.text()
@@ -102,6 +105,8 @@ async def test_figures_name_routes_and_nobody(clinic: RunningClinic) -> None:
         assert f"\n{name} " in figures
     assert not re.search(r"(con|pat|usr|ses|inv|req)_[2-9a-z]{8,}", figures)
     assert "García" not in figures
+    assert "PURGE" not in figures, "anybody could fill the memory with methods"
+    assert 'method="other",route="unknown",status="405"' in figures
 
 
 async def test_the_documentation_is_served(clinic: RunningClinic) -> None:
