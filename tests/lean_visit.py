@@ -90,10 +90,10 @@ class LeanVisit:
 
 
 @asynccontextmanager
-async def lean_visit(clinic: RunningClinic) -> AsyncIterator[LeanVisit]:
-    """The demonstration's English consultation: the patient came by the link and is admitted."""
+async def lean_visit(clinic: RunningClinic, *, secret: str | None = None) -> AsyncIterator[LeanVisit]:
+    """The demonstration's English consultation: the patient came by the link (of `secret`) and is admitted."""
     doctor = Participant(await clinic.sign_in("dr.garcia"))
-    patient = Participant(await clinic.open_link(clinic.demonstration.links[0]))
+    patient = Participant(await clinic.open_link(secret or clinic.demonstration.links[0]))
     visit = LeanVisit(clinic, patient.http.me["consultation"], doctor, patient)
     try:
         await doctor.enters(clinic, visit.consultation)
