@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from care.access_log import ACCOUNTABLE, entry_for
@@ -17,6 +17,7 @@ from kernel.errors import Conflict, Overloaded
 from kernel.ids import ConsultationId, RoomId
 from records.audit import SqlAuditTrail
 from records.consultations import SqlConsultations
+from records.data_key import DataKey
 from records.engine import Connection, Database
 from records.facts import decoded, encoded
 from records.sealing import Sealer
@@ -26,6 +27,7 @@ from rooms.events import KINDS, RecordingStarted, RecordingStopped, RoomEvent
 QUEUE_LIMIT: Final = 2048  # appends that may wait; more are refused
 _BATCH_EVENTS: Final = 1024  # events in one transaction, unless a single append is larger
 _KNOWN_HEADS: Final = 20_000
+_OPENED_AT_ONCE: Final = 256  # events of about 15 µs; more are opened beside the loop, which carries everybody's media
 
 _INSERT_EVENTS: Final = insert(room_events)
 _UPDATE_CONSULTATION: Final = (
@@ -90,11 +92,9 @@ class SqlEventLog:
             if not rows:
                 return []
             key = await self._sealer.key(connection, ConsultationId(room))
-        events = []
-        for seq, at, kind, sealed in rows:
-            payload = key.open(sealed, context=_context(room, seq, at, kind))
-            events.append(RoomEvent(seq=seq, at=at, fact=decoded(kind, payload)))
-        return events
+        if len(rows) <= _OPENED_AT_ONCE:
+            return _opened(room, rows, key)
+        return await asyncio.to_thread(_opened, room, rows, key)
 
     async def close(self) -> None:
         """Wait until everything appended is stored."""
@@ -224,6 +224,14 @@ class SqlEventLog:
         if changed:
             await connection.execute(_UPDATE_CONSULTATION, changed)
         await SqlAuditTrail(connection, at=notable[-1][1].at).add_entries(entries)
+
+
+def _opened(room: RoomId, rows: Sequence[Row[*tuple[Any, ...]]], key: DataKey) -> list[RoomEvent]:
+    events = []
+    for seq, at, kind, sealed in rows:
+        payload = key.open(sealed, context=_context(room, seq, at, kind))
+        events.append(RoomEvent(seq=seq, at=at, fact=decoded(kind, payload)))
+    return events
 
 
 async def _project_recording(connection: Connection, room: ConsultationId, event: RoomEvent) -> None:

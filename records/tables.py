@@ -292,7 +292,7 @@ observations = Table(
     Column("low", Float, nullable=True),
     Column("high", Float, nullable=True),
     ForeignKeyConstraint(["patient"], ["patients.id"]),
-    Index(None, "patient", "code", "at"),
+    Index(None, "patient", "at"),
 )
 
 notes = Table(
@@ -414,7 +414,6 @@ audit_entries = Table(
     CheckConstraint("seq >= 1", name="seq"),
     _one_of("outcome", ("allowed", "refused")),
     Index(None, "object_id", "seq"),
-    Index(None, "actor", "seq"),
 )
 
 audit_head = Table(  # one row: where the chain ends, so that a cut tail is found and writers take turns

@@ -93,6 +93,18 @@ async def test_a_long_log_is_read_in_parts(log: SqlEventLog) -> None:
     assert await log.read(ROOM, since=1, limit=2) == stored[1:3]
 
 
+async def test_a_long_log_is_read_whole_and_a_change_in_it_is_noticed_all_the_same(
+    records: SmallClinic, log: SqlEventLog
+) -> None:
+    appended = events(OPENED, *(message(number) for number in range(400)))
+    await log.append(ROOM, appended)
+    assert await log.read(ROOM) == appended
+    async with records.database.write() as connection:
+        await connection.execute(update(room_events).where(room_events.c.seq == 300).values(kind="message_read"))
+    with pytest.raises(SealBroken):
+        await log.read(ROOM)
+
+
 async def test_appending_nothing_changes_nothing(log: SqlEventLog) -> None:
     await log.append(ROOM, [])
     assert await log.read(ROOM) == []

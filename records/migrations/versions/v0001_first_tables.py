@@ -233,7 +233,7 @@ def _create_record() -> None:
         sa.ForeignKeyConstraint(["patient"], ["patients.id"], name=op.f("fk_observations_patient")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_observations")),
     )
-    op.create_index(op.f("ix_observations_patient_code_at"), "observations", ["patient", "code", "at"])
+    op.create_index(op.f("ix_observations_patient_at"), "observations", ["patient", "at"])
 
 
 def _create_documents() -> None:
@@ -358,7 +358,6 @@ def _create_access_log() -> None:
         sa.CheckConstraint("seq >= 1", name=op.f("ck_audit_entries_seq")),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit_entries")),
     )
-    op.create_index(op.f("ix_audit_entries_actor_seq"), "audit_entries", ["actor", "seq"])
     op.create_index(op.f("ix_audit_entries_object_id_seq"), "audit_entries", ["object_id", "seq"])
     op.create_table(
         "audit_head",
