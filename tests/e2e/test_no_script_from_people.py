@@ -36,9 +36,12 @@ def nasty_visit(playwright: Playwright, tmp_path: Path) -> Iterator[Visit]:
         admin = Api.sign_in(context, "admin")
         department = admin.post("/departments", {"name_en": NASTY, "name_zh": NASTY})
         account = {"login": "mallory", "password": PASSWORD, "name": NASTY, "role": "clinician", "language": "en"}
-        admin.post("/people", {**account, "title": NASTY, "department": department["id"]})
+        doctor = admin.post("/people", {**account, "title": NASTY, "department": department["id"]})
         born = {"birth_date": "1980-01-01", "sex": "female", "language": "en"}
-        admin.post("/patients", {**born, "name": NASTY, "record_number": '"><b>1', "phone": NASTY})
+        patient = admin.post("/patients", {**born, "name": NASTY, "record_number": '"><b>1', "phone": NASTY})
+        people = {"patient": patient["id"], "clinician": doctor["id"], "department": department["id"]}
+        earlier = {"scheduled_at": "2026-05-04T08:00:00Z", "planned_minutes": 20, "reason": WORDIER}
+        admin.post("/consultations", {**people, **earlier})  # from here on the patient is the doctor's
         yield Visit.planned(
             server.url, browsers, playwright, stack, doctor="mallory", patient_name=NASTY[:10], reason=WORDIER
         )
