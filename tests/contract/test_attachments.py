@@ -287,3 +287,15 @@ async def test_sending_and_reading_a_file_stand_in_the_access_log(
     async with records.store.read() as work:
         noted = [(line.entry.action, line.entry.detail) for line in await work.audit.page(object_id=VISIT)]
     assert noted == [("attachment.read", file.id), ("attachment.add", file.id)]
+
+
+async def test_a_guest_sends_files_only_while_messages_are_accepted_from_them(
+    records: SmallClinic, service: AttachmentService
+) -> None:
+    opening = OpenRoom(ParticipantId(HAN.id), HAN.name)
+    with pytest.raises(NotFound):
+        await sent(service, GUEST)
+    await told(records, opening, entering(DOCTOR), entering(GUEST))
+    with pytest.raises(NotFound):
+        await sent(service, GUEST)
+    assert await remains(records) == (0, 0, 0)
