@@ -1,8 +1,6 @@
 """A media plane on loopback with lean peers: what the integration tests of the plane share."""
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -14,6 +12,7 @@ from media.tap import RecorderPort
 from rooms.events import Source
 from rooms.ports import ConnectionQuality, MediaOffer, MediaState
 from rooms.tracks import Routing, TrackRef
+from tests.waiting import until
 
 ROOM = RoomId("con_room")
 ANNE, BO, CY = ParticipantId("usr_anne"), ParticipantId("pat_bo"), ParticipantId("inv_cy")
@@ -25,14 +24,6 @@ def routing(*published: TrackRef, people: tuple[ParticipantId, ...] = (ANNE, BO)
     """Everybody is subscribed to everything of everybody else."""
     tracks = frozenset(published)
     return Routing(tracks, {who: frozenset(t for t in tracks if t.participant != who) for who in people})
-
-
-async def until(condition: Callable[[], object], *, seconds: float = 5) -> None:
-    """Wait until `condition()` holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        await asyncio.sleep(0.01)
 
 
 class Seat:

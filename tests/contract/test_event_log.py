@@ -39,6 +39,7 @@ from rooms.events import (
 from rooms.ports import EventLog
 from tests.fakes import FakeEventLog
 from tests.small_clinic import HAN, NOON, OTHER_VISIT, ROOM, ROSE, VISIT, SmallClinic, consultation
+from tests.waiting import until
 
 CLINICIAN = ParticipantId(HAN.id)
 PATIENT = ParticipantId(ROSE.id)
@@ -196,7 +197,7 @@ async def test_a_full_queue_refuses_early(records: SmallClinic) -> None:
     log = SqlEventLog(records.database, records.sealer, queue_limit=3)
     async with records.database.write():  # nobody else can commit meanwhile
         first = asyncio.create_task(log.append(ROOM, events(OPENED)))
-        await asyncio.sleep(0.01)
+        await until(lambda: log._committer and not log._waiting)  # it is being committed
         waiting = [asyncio.create_task(log.append(ROOM, events(message(n), first=n))) for n in (2, 3, 4)]
         await asyncio.sleep(0)
         with pytest.raises(Overloaded):
@@ -209,7 +210,7 @@ async def test_a_caller_that_gave_up_before_the_commit_stores_nothing(records: S
     log = SqlEventLog(records.database, records.sealer)
     async with records.database.write():
         first = asyncio.create_task(log.append(ROOM, events(OPENED)))
-        await asyncio.sleep(0.01)
+        await until(lambda: log._committer and not log._waiting)  # it is being committed
         given_up = asyncio.create_task(log.append(ROOM, events(message(), first=2)))
         await asyncio.sleep(0)
         given_up.cancel()

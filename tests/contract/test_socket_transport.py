@@ -13,6 +13,7 @@ from aiohttp import web
 from signaling import transport as module
 from signaling.transport import Refusal, Transport, event_frame
 from tests.socket_server import served
+from tests.waiting import until
 
 QUERY = "/socket.io/?EIO=4&transport=websocket"
 
@@ -84,12 +85,6 @@ async def serving(**options: object) -> AsyncIterator[Served]:
 async def server() -> AsyncIterator[Served]:
     async with serving(origins=["https://clinic.example"]) as running:
         yield running
-
-
-async def until(condition) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - the server answers in turns of its own
-            await asyncio.sleep(0.01)
 
 
 async def close_code(socket: aiohttp.ClientWebSocketResponse) -> int | None:
@@ -262,8 +257,7 @@ async def test_joins_and_leaves_leave_no_task_behind(server):
     for _ in range(5):
         await (await server.signed_in()).close()
     await until(lambda: not server.transport.eio.sockets)
-    await asyncio.sleep(0.05)
-    assert len(asyncio.all_tasks()) <= len(before)
+    await until(lambda: len(asyncio.all_tasks()) <= len(before))
 
 
 async def test_who_does_not_answer_a_ping_is_cut_off_but_not_for_an_event_that_takes_long(monkeypatch):

@@ -28,6 +28,7 @@ from rooms.tracks import TrackRef
 from server.composition import WORKER, Composition
 from tests.server_process import RunningClinic
 from tests.synthetic_rtp import EPOCH_NS, Person, decode
+from tests.waiting import until
 
 BEGIN = datetime.fromtimestamp(EPOCH_NS / 1e9, UTC)
 RECORDING = RecordingId("rec_a")
@@ -180,11 +181,11 @@ async def test_a_worker_that_crashes_is_told_and_tried_again_by_hand(visit: Visi
     assert (await custodian.post(f"/archive/{visit.consultation}/compose"))[0] == 409
 
 
-async def test_a_composition_is_taken_up_again_after_a_restart(visit: Visit) -> None:
-    stopped = visit.composition(sys.executable, "-c", "import time; time.sleep(600)")
+async def test_a_composition_is_taken_up_again_after_a_restart(visit: Visit, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    stopped = visit.composition("sh", "-c", f"touch {begun}; exec sleep 600")
     await stopped.start()
-    await visit.until(lambda recording: recording.state is RecordingState.COMPOSING)
-    await asyncio.sleep(0.2)
+    await until(begun.exists)
     async with asyncio.timeout(5):
         await stopped.close()
     assert (await visit.recording()).state is RecordingState.COMPOSING

@@ -9,8 +9,8 @@ import pytest
 
 from media.packet_path import VP8
 from tests.lean_visit import LeanVisit, lean_visit
-from tests.media_call import until
 from tests.server_process import RunningClinic
+from tests.waiting import until
 
 RANDOM = random.Random(7)
 ELSEWHERE = "AA:" * 31 + "AA"

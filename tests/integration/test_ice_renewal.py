@@ -5,8 +5,8 @@ from datetime import timedelta
 from kernel.ids import ParticipantId
 from signaling.sessions import Session
 from tests.builders import DOCTOR, PATIENT
-from tests.media_call import until
 from tests.socket_server import Client, SocketServer
+from tests.waiting import until
 
 LIFETIME = timedelta(milliseconds=100)
 MINE = {"ice_servers": [{"urls": ["turn:turn.example:3478"], "username": f"for {PATIENT}", "credential": "secret"}]}

@@ -18,7 +18,8 @@ from media.tap import TrackTap
 from rooms.events import Source
 from rooms.ports import MediaState
 from rooms.tracks import Routing, TrackRef
-from tests.media_call import ANNE, BO, CY, DELTA_FRAME, KEY_FRAME, ROOM, Call, media_call, routing, until
+from tests.media_call import ANNE, BO, CY, DELTA_FRAME, KEY_FRAME, ROOM, Call, media_call, routing
+from tests.waiting import until
 
 CAMERA, MICROPHONE, SCREEN = (TrackRef(ANNE, s) for s in (Source.CAMERA, Source.MICROPHONE, Source.SCREEN))
 

@@ -18,7 +18,8 @@ from media.packet_path import ADDRESS_LIMIT
 from rooms.events import Source
 from rooms.ports import MediaState
 from rooms.tracks import TrackRef
-from tests.media_call import ANNE, BO, CY, DELTA_FRAME, KEY_FRAME, ROOM, Seat, media_call, routing, until
+from tests.media_call import ANNE, BO, CY, DELTA_FRAME, KEY_FRAME, ROOM, Seat, media_call, routing
+from tests.waiting import until
 
 MICROPHONE = TrackRef(ANNE, Source.MICROPHONE)
 CAMERA = TrackRef(ANNE, Source.CAMERA)

@@ -10,7 +10,8 @@ from av import AudioFrame, VideoFrame
 from rooms.events import Source
 from rooms.ports import MediaOffer, MediaState
 from rooms.tracks import TrackRef
-from tests.media_call import ANNE, BO, ROOM, Call, media_call, routing, until
+from tests.media_call import ANNE, BO, ROOM, Call, media_call, routing
+from tests.waiting import until
 
 SOURCES = (Source.MICROPHONE, Source.CAMERA)
 

@@ -17,9 +17,9 @@ from signaling.probes import Probes
 from signaling.sessions import Session
 from tests.builders import GUEST, PATIENT, ROOM, principal
 from tests.fakes import FakeMediaPlane
-from tests.media_call import until
 from tests.server_process import RunningClinic
 from tests.socket_server import Client, SocketServer
+from tests.waiting import until
 
 OFFER = MediaOffer(1, "v=0", {"0": Source.MICROPHONE}, {})
 ANSWER = {"generation": 1, "sdp": "v=0 answer", "probe": True}

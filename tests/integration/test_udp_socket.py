@@ -13,7 +13,7 @@ from media.bindings import Buffer
 from media.packet_path import DATAGRAM_LIMIT
 from media.stun import Address
 from media.udp import BATCH_LIMIT, UdpSocket
-from tests.media_call import until
+from tests.waiting import until
 
 
 class Desk:
