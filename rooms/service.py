@@ -282,6 +282,8 @@ class RoomService:
         if events:
             try:
                 await self._log.append(room, events)
+            except Overloaded:
+                raise  # refused before anything was stored: the room in memory is still right
             except BaseException:
                 live.room = None  # perhaps stored, perhaps not: replayed before the next decision
                 raise

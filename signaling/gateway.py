@@ -22,6 +22,9 @@ from signaling.wire import event_json, withheld_json
 
 _log = logging.getLogger(__name__)
 
+FINISH_LIMIT_S: Final = 5.0
+"""How long closing waits for seats to be given back to a store that does not answer."""
+
 _CLOSE_SIGNED_OUT: Final = 1008  # RFC 6455: policy violation
 
 
@@ -126,14 +129,16 @@ class Gateway:
             self._transport.tell(session.sid, frame)
 
     async def close(self) -> None:
-        """Close every socket, with time to write what waits, and finish what is under way."""
+        """Close every socket, with time to write what waits, and what is under way with time to finish."""
         self.is_draining = True
         await self._transport.close()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=FINISH_LIMIT_S)
+            for task in late:
+                task.cancel()
 
     def run(self, work: Coroutine[Any, Any, object]) -> None:
-        """Do `work` beside; `close` waits for it, and a failure is logged and disturbs nobody."""
+        """Do `work` beside; `close` waits for it a while, and a failure is logged and disturbs nobody."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)

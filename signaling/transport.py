@@ -47,8 +47,7 @@ ACK_ID_LIMIT: Final = 10  # digits
 
 _TEXT_FRAME: Final = 1  # RFC 6455, section 5.2
 _ERROR: Final = 0x102  # aiohttp's name for what it could not read
-_PROTOCOL_ERROR: Final = 1002  # RFC 6455, section 7.4.1
-_POLICY_VIOLATION: Final = 1008
+_POLICY_VIOLATION: Final = 1008  # RFC 6455, section 7.4.1
 _TRY_AGAIN_LATER: Final = 1013
 
 # The library's own log lines carry what clients sent; only its warnings, which don't, are let through.

@@ -124,6 +124,18 @@ async def test_nothing_is_told_or_applied_when_storing_fails():
     assert house.publisher.told[ROOM] == house.log.stored[ROOM]
 
 
+async def test_a_refusal_for_overload_costs_no_replay():
+    house = House()
+    await house.call()
+    reads = house.log.reads
+    house.log.fail_next = Overloaded()
+    with pytest.raises(Overloaded):
+        await house.rooms.post(ROOM, post(PATIENT))
+    await house.rooms.post(ROOM, post(PATIENT))
+    assert house.log.reads == reads
+    assert house.publisher.told[ROOM] == house.log.stored[ROOM]
+
+
 async def test_what_was_stored_although_the_commit_seemed_to_fail_is_told_with_the_next_command():
     house = House()
     await house.call()
