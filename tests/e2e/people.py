@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PASSWORD = "consilium-demo"
 WAIT_MS = 20_000
+expect.set_options(timeout=WAIT_MS)  # a busy machine is slow, not wrong
 PHONE = ViewportSize(width=390, height=844)
 DESKTOP = ViewportSize(width=1440, height=900)
 
