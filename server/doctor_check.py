@@ -19,8 +19,8 @@ from media.bindings import own_addresses
 from server.addresses import is_loopback
 from server.finding import Finding, Grade
 from server.refusal import Refused
+from server.storage import database_url, open_database, record_keys, token_keys
 from server.turn_check import examine_turn
-from server.wiring import database_url, open_database, record_keys, token_keys
 
 _FREE_BYTES_NEEDED: Final = 2 * 1024**3
 _FREE_BYTES_COMFORTABLE: Final = 20 * 1024**3  # about 100 hours of recordings

@@ -19,7 +19,7 @@ from records.key_ring import KeyRing
 from records.sealing import Sealer
 from records.unit_of_work import SqlStore
 from server.refusal import Refused
-from server.wiring import open_database, open_key_ring, record_keys, token_keys
+from server.storage import open_database, open_key_ring, record_keys, token_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

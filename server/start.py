@@ -15,7 +15,7 @@ from server.app import NODE, create_app
 from server.certificate import TrialCertificate
 from server.greeting import greeting
 from server.refusal import Refused
-from server.wiring import make_data_directory
+from server.storage import make_data_directory
 
 
 async def serve(settings: Settings) -> int:

@@ -1,10 +1,8 @@
 """The composition root: every part of a node, constructed and opened in order. Plain calls, no container."""
 
-import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from pathlib import Path
 
 from aiohttp import web
 
@@ -28,10 +26,7 @@ from media.plane import UdpMediaPlane
 from media.recorder import Recorder
 from records.attachment_blobs import SqlAttachmentBlobs
 from records.blobs import BlobStore
-from records.engine import Database
 from records.event_log import SqlEventLog
-from records.key_ring import KeyRing, KeyRingUnusable
-from records.migrations import NewerDatabase, migrate
 from records.recorded_media import RecordedMedia
 from records.sealing import Sealer
 from records.segments import SegmentSink
@@ -43,53 +38,8 @@ from server.housekeeping import Housekeeping
 from server.metrics import CountedPublisher, Metrics
 from server.refusal import Refused
 from server.services import Services
+from server.storage import open_database, open_key_ring, record_keys, token_keys
 from signaling import Gateway, create_server
-
-
-def database_url(settings: Settings) -> str:
-    """Return where the database is: what the settings name, else SQLite in the data directory."""
-    return settings.database.url or f"sqlite:///{settings.data.path / 'consilium.db'}"
-
-
-def record_keys(settings: Settings) -> Path:
-    """Return the file of the keys that wrap the consultations' data keys."""
-    return settings.data.path / "keys" / "records.json"
-
-
-def token_keys(settings: Settings) -> Path:
-    """Return the file of the secrets that sign tokens."""
-    return settings.data.path / "keys" / "tokens.json"
-
-
-def make_data_directory(settings: Settings) -> None:
-    """Make the data directory where there is none, open to nobody but its owner."""
-    directory = settings.data.path
-    try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        directory.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise Refused(f"the data directory {directory} can't be made: {error.strerror}") from error
-
-
-def open_key_ring(path: Path) -> KeyRing:
-    """Read the secrets at `path`, or make them where there are none."""
-    try:
-        return KeyRing.load_or_create(path)
-    except KeyRingUnusable as error:
-        raise Refused(str(error)) from error
-
-
-async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:
-    """Open the database, brought to the shape that this version needs; `stack` closes it."""
-    make_data_directory(settings)
-    try:
-        await asyncio.to_thread(migrate, database_url(settings))
-    except NewerDatabase as error:
-        raise Refused("the database was made by a newer version of Consilium: start that one") from error
-    database = Database(database_url(settings))
-    await database.open()
-    stack.push_async_callback(database.close)
-    return database
 
 
 async def open_services(

@@ -1,0 +1,57 @@
+"""Where an installation keeps its data, and how that is opened: all that commands need which serve nobody."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from config.settings import Settings
+from records.engine import Database
+from records.key_ring import KeyRing, KeyRingUnusable
+from records.migrations import NewerDatabase, migrate
+from server.refusal import Refused
+
+
+def database_url(settings: Settings) -> str:
+    """Return where the database is: what the settings name, else SQLite in the data directory."""
+    return settings.database.url or f"sqlite:///{settings.data.path / 'consilium.db'}"
+
+
+def record_keys(settings: Settings) -> Path:
+    """Return the file of the keys that wrap the consultations' data keys."""
+    return settings.data.path / "keys" / "records.json"
+
+
+def token_keys(settings: Settings) -> Path:
+    """Return the file of the secrets that sign tokens."""
+    return settings.data.path / "keys" / "tokens.json"
+
+
+def make_data_directory(settings: Settings) -> None:
+    """Make the data directory where there is none, open to nobody but its owner."""
+    directory = settings.data.path
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise Refused(f"the data directory {directory} can't be made: {error.strerror}") from error
+
+
+def open_key_ring(path: Path) -> KeyRing:
+    """Read the secrets at `path`, or make them where there are none."""
+    try:
+        return KeyRing.load_or_create(path)
+    except KeyRingUnusable as error:
+        raise Refused(str(error)) from error
+
+
+async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:
+    """Open the database, brought to the shape that this version needs; `stack` closes it."""
+    make_data_directory(settings)
+    try:
+        await asyncio.to_thread(migrate, database_url(settings))
+    except NewerDatabase as error:
+        raise Refused("the database was made by a newer version of Consilium: start that one") from error
+    database = Database(database_url(settings))
+    await database.open()
+    stack.push_async_callback(database.close)
+    return database
