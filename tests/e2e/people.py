@@ -190,7 +190,9 @@ class Person:
         self.until(humming, f"the voice of {look.name}")
 
     def says(self, text: str) -> None:
+        """Write a message, wait until files that go with it are uploaded, and send it."""
         self.at("chat-text").fill(text)
+        expect(self.at("chat-send")).to_be_enabled()
         self.at("chat-text").press("Enter")
         expect(self.page.locator("[data-testid=message].mine", has_text=text)).to_have_attribute(
             "data-state", _STORED, timeout=WAIT_MS
