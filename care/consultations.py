@@ -17,7 +17,7 @@ from identity.opaque import digest_of, new_secret
 from identity.principal import Principal, Role
 from kernel.errors import AppError, Invalid, NotFound
 from kernel.ids import ConsultationId, DepartmentId, InvitationId, ParticipantId, PatientId, UserId, new_id
-from rooms.ports import Seat
+from rooms.ports import OwnConsultation, Seat
 
 LIST_LIMIT: Final = 200  # consultations in one answer
 UPCOMING_LIMIT: Final = 50
@@ -231,7 +231,7 @@ class ConsultationService:
             scheduled_at=summary.scheduled_at,
         )
 
-    async def own_consultations_today(self, principal: Principal) -> list[ConsultationId]:
+    async def own_consultations_today(self, principal: Principal) -> list[OwnConsultation]:
         """Return a clinician's consultations of about today, in any time zone, earliest first; others have none."""
         if principal.role is not Role.CLINICIAN:
             return []
@@ -240,7 +240,11 @@ class ConsultationService:
                 clinician=UserId(principal.subject), since=work.at - _NEAR, until=work.at + _NEAR
             )
             found = await work.consultations.find(which, limit=LIST_LIMIT)
-        return [consultation.id for consultation in found if consultation.status is not Status.CANCELLED]
+        return [
+            OwnConsultation(consultation.id, is_over=consultation.status is Status.FINISHED)
+            for consultation in found
+            if consultation.status is not Status.CANCELLED
+        ]
 
 
 def _check(holds: bool, field: str) -> None:

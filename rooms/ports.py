@@ -161,8 +161,16 @@ class Seat:
     patient_name: str
     department_en: str
     department_zh: str
-    reason: str
+    reason: str  # empty for those who are not told it
     scheduled_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OwnConsultation:
+    """One of the consultations that a clinician holds today. `is_over`: the visit was finished, for good."""
+
+    id: ConsultationId
+    is_over: bool
 
 
 class Reception(Protocol):
@@ -171,7 +179,7 @@ class Reception(Protocol):
     async def seat(self, principal: Principal, consultation: ConsultationId) -> Seat:
         """Return the person's seat; `kernel.errors.NotFound` when there is none for them."""
 
-    async def own_consultations_today(self, principal: Principal) -> list[ConsultationId]:
+    async def own_consultations_today(self, principal: Principal) -> list[OwnConsultation]:
         """Return the consultations a clinician holds today; empty for everybody else."""
 
 

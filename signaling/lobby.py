@@ -38,7 +38,7 @@ def changes_lobby(fact: Fact) -> bool:
 def lobby_entry(consultation: ConsultationId, view: RoomView | None) -> LobbyEntry:
     """Return the entry of one consultation; `view` is None while its room was never opened."""
     if view is None:
-        return LobbyEntry(consultation, Status.PLANNED, [], [], recording=False)
+        return _empty(consultation, Status.PLANNED)
     return LobbyEntry(
         consultation,
         status_of(view),
@@ -46,6 +46,11 @@ def lobby_entry(consultation: ConsultationId, view: RoomView | None) -> LobbyEnt
         [person.name for person in view.people if person.is_in_call],
         recording=view.is_recording,
     )
+
+
+def finished_entry(consultation: ConsultationId) -> LobbyEntry:
+    """Return the entry of a consultation that is over: nobody is there any more."""
+    return _empty(consultation, Status.FINISHED)
 
 
 def status_of(view: RoomView) -> Status:
@@ -58,6 +63,10 @@ def status_of(view: RoomView) -> Status:
     if patient.is_admitted:
         return Status.IN_PROGRESS
     return Status.ON_HOLD if patient.stays else Status.ARRIVED
+
+
+def _empty(consultation: ConsultationId, status: Status) -> LobbyEntry:
+    return LobbyEntry(consultation, status, [], [], recording=False)
 
 
 def _waiting(person: Person, view: RoomView) -> Waiting:

@@ -15,13 +15,13 @@ from kernel.ids import AttachmentId, ConnectionId, ConsultationId, MessageId, Pa
 from rooms import commands
 from rooms.errors import NotSeated
 from rooms.events import Body
-from rooms.ports import AttachmentDirectory, IceServer, Reception, Seat
+from rooms.ports import AttachmentDirectory, IceServer, OwnConsultation, Reception, Seat
 from rooms.service import Reading, RoomService
 from signaling import protocol as p
 from signaling.acks import acknowledgement
 from signaling.budget import Budget, RateLimited
 from signaling.gateway import Gateway
-from signaling.lobby import lobby_entry
+from signaling.lobby import finished_entry, lobby_entry
 from signaling.probes import Probes
 from signaling.renewals import Renewals
 from signaling.sessions import SOCKETS_PER_PERSON, Seating, Session, Sessions
@@ -240,9 +240,12 @@ class Namespace:
             raise NotFound
         consultations = await self._ports.reception.own_consultations_today(session.principal)
         session.watches_lobby = True  # before reading: what changes meanwhile is told once more, not missed
-        views = [await self._rooms.view(RoomId(consultation)) for consultation in consultations]
-        entries = [lobby_entry(*entry) for entry in zip(consultations, views, strict=True)]
-        return p.Watching(ok=True, consultations=entries)
+        return p.Watching(ok=True, consultations=[await self._lobby_entry(own) for own in consultations])
+
+    async def _lobby_entry(self, own: OwnConsultation) -> p.LobbyEntry:
+        if own.is_over:
+            return finished_entry(own.id)  # nothing of its history has to be read for that
+        return lobby_entry(own.id, await self._rooms.view(RoomId(own.id)))
 
     def _sit_down(self, session: Session, seating: Seating) -> None:
         if self._sessions.get(session.sid) is not session:
@@ -311,7 +314,7 @@ def _card(consultation: ConsultationId, seat: Seat) -> p.RoomCard:
         clinician_name=seat.clinician_name,
         department_en=seat.department_en,
         department_zh=seat.department_zh,
-        reason=None if seat.role is Role.GUEST else seat.reason,
+        reason=seat.reason or None,
     )
 
 

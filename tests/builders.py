@@ -142,6 +142,6 @@ def seat(who: ParticipantId) -> Seat:
         patient_name=NAMES[PATIENT],
         department_en="Cardiology",
         department_zh="心内科",
-        reason="Chest pain",
+        reason="" if who == GUEST else "Chest pain",
         scheduled_at=NOON,
     )

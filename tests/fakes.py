@@ -9,7 +9,7 @@ from identity.principal import Principal
 from kernel.errors import Conflict, NotFound, SignInRequired
 from kernel.ids import AttachmentId, ConsultationId, ParticipantId, RoomId
 from rooms.events import Attachment, RoomEvent
-from rooms.ports import MediaObserver, Seat
+from rooms.ports import MediaObserver, OwnConsultation, Seat
 from rooms.tracks import Routing
 
 
@@ -135,7 +135,7 @@ class FakeReception:
     """Seats by consultation and participant; everybody else is refused as if there were nothing."""
 
     seats: dict[tuple[ConsultationId, ParticipantId], Seat] = field(default_factory=dict)
-    today: list[ConsultationId] = field(default_factory=list)
+    today: list[OwnConsultation] = field(default_factory=list)
     seat_of: Callable[[ConsultationId, ParticipantId], Seat | None] = lambda _consultation, _who: None
 
     async def seat(self, principal: Principal, consultation: ConsultationId) -> Seat:
@@ -145,7 +145,7 @@ class FakeReception:
             raise NotFound
         return seat
 
-    async def own_consultations_today(self, principal: Principal) -> list[ConsultationId]:
+    async def own_consultations_today(self, principal: Principal) -> list[OwnConsultation]:
         return list(self.today)
 
 

@@ -310,6 +310,8 @@ async def test_todays_own_consultations_are_a_doctors_alone(
             )
         cancelled = replace(consultation(ConsultationId("con_cancelled")), status=Status.CANCELLED)
         await work.consultations.add(cancelled)
-    assert await calendar.own_consultations_today(DOCTOR) == ["con_1", VISIT, "con_2"]
+    await change_status(records, Status.FINISHED)
+    own = await calendar.own_consultations_today(DOCTOR)
+    assert [(each.id, each.is_over) for each in own] == [("con_1", False), (VISIT, True), ("con_2", False)]
     for principal in (PATIENT, ADMINISTRATOR, CUSTODIAN):
         assert await calendar.own_consultations_today(principal) == []

@@ -6,6 +6,7 @@ import pytest
 
 from kernel.ids import ConsultationId, RoomId
 from rooms.events import MessagePosted
+from rooms.ports import OwnConsultation
 from tests.builders import DOCTOR, GUEST, PATIENT, post, seat, waiting_room
 from tests.fakes import FakeEventLog
 from tests.socket_server import Client, SocketServer
@@ -181,7 +182,7 @@ async def test_who_asks_faster_than_a_person_could_is_slowed_down_and_the_others
 
 
 async def test_the_doctors_dashboard_follows_the_waiting_room(server: SocketServer) -> None:
-    server.reception.today = [ConsultationId(ROOM)]
+    server.reception.today = [OwnConsultation(ConsultationId(ROOM), is_over=False)]
     dashboard = await server.client(DOCTOR)
     assert (await dashboard.ask("lobby_watch"))["ok"]
     patient = await server.seated(PATIENT)
@@ -193,6 +194,15 @@ async def test_the_doctors_dashboard_follows_the_waiting_room(server: SocketServ
     await doctor.ask("participant_admit", participant=PATIENT)
     names = [seat(PATIENT).name, seat(DOCTOR).name]
     await dashboard.heard("lobby_changed", waiting=[], in_call=names)
+
+
+async def test_a_visit_that_is_over_is_on_the_dashboard_without_its_history_being_read(server: SocketServer) -> None:
+    server.reception.today = [OwnConsultation(ConsultationId(ROOM), is_over=True)]
+    dashboard = await server.client(DOCTOR)
+    watched = await dashboard.ask("lobby_watch")
+    shown = {"consultation": ROOM, "status": "finished", "waiting": [], "in_call": [], "recording": False}
+    assert watched["consultations"] == [shown]
+    assert server.log.reads == 0
 
 
 async def test_a_draining_server_says_so_and_takes_nobody_new(server: SocketServer) -> None:
