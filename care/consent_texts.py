@@ -10,7 +10,6 @@ from typing import Final
 from kernel.errors import Invalid
 
 CURRENT: Final = "2026-11"
-LANGUAGES: Final = ("en", "zh-CN")
 
 _RECORDING_2026_11_EN: Final = """\
 May we record this consultation?

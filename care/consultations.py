@@ -1,35 +1,28 @@
-"""The calendar of consultations, the links into them, and who may take a seat in their rooms."""
+"""The calendar of consultations."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from care.access import Action, Relationship, may, require, to_consultation
+from care.access import Action, Relationship, require
 from care.consultation import Consultation, Status
-from care.invitation import Invitation
 from care.people import Member
 from care.ports import ConsultationFilter, Store, UnitOfWork
 from care.reach import changing, reach_consultation, reading
 from care.summary import ConsultationSummary
-from identity.opaque import digest_of, new_secret
 from identity.principal import Principal, Role
 from kernel.errors import AppError, Invalid, NotFound
-from kernel.ids import ConsultationId, DepartmentId, InvitationId, ParticipantId, PatientId, UserId, new_id
-from rooms.ports import OwnConsultation, Seat
+from kernel.ids import ConsultationId, DepartmentId, PatientId, UserId, new_id
 
 LIST_LIMIT: Final = 200  # consultations in one answer
 UPCOMING_LIMIT: Final = 50
-OPEN_LINKS_LIMIT: Final = 20  # for one consultation
-LINK_LIFETIME: Final = timedelta(hours=24)  # after the planned beginning, or from now when that is past
 REASON_CHARS: Final = 2000
-NAME_CHARS: Final = 100
 MINUTES: Final = range(5, 241)
-RELATIONS: Final = ("patient", "interpreter", "relative", "colleague")
-LANGUAGES: Final = ("en", "zh-CN")
 
-_NEAR: Final = timedelta(hours=18)  # whatever the clinic's time zone, today lies within
+NEAR: Final = timedelta(hours=18)
+"""Whatever the clinic's time zone, today lies within this of now."""
 
 
 class ConsultationBegun(AppError):
@@ -40,32 +33,8 @@ class ConsultationBegun(AppError):
     status = 409
 
 
-class ConsultationClosed(AppError):
-    """It was cancelled or is over: nobody new is invited to it."""
-
-    code = "consultation.closed"
-    message = "This consultation is over or was cancelled."
-    status = 409
-
-
-class TooManyLinks(AppError):
-    """The consultation has as many open links as are allowed."""
-
-    code = "invitation.too_many"
-    message = "This consultation has too many open links. Revoke one first."
-    status = 409
-
-
-@dataclass(frozen=True, slots=True)
-class IssuedInvitation:
-    """A link just made. The secret is shown once and kept nowhere."""
-
-    invitation: Invitation
-    secret: str
-
-
 class ConsultationService:
-    """Everything about consultations but what happens inside them. Implements `rooms.ports.Reception`."""
+    """Reads and changes the calendar on behalf of somebody."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -109,7 +78,13 @@ class ConsultationService:
                 reason=reason,
             )
             await work.consultations.add(consultation)
-            await _note(work, principal, Action.CONSULTATION_CREATE, consultation.id, detail=f"patient {patient}")
+            await work.audit.add(
+                principal,
+                Action.CONSULTATION_CREATE,
+                object_type="consultation",
+                object_id=consultation.id,
+                detail=f"patient {patient}",
+            )
             return await work.consultations.summary(consultation.id)
 
     async def cancel(self, principal: Principal, consultation: ConsultationId) -> ConsultationSummary:
@@ -120,7 +95,9 @@ class ConsultationService:
                 if found.status not in {Status.PLANNED, Status.ARRIVED}:
                     raise ConsultationBegun
                 await work.consultations.save(replace(found, status=Status.CANCELLED))
-                await _note(work, principal, Action.CONSULTATION_CANCEL, consultation)
+                await work.audit.add(
+                    principal, Action.CONSULTATION_CANCEL, object_type="consultation", object_id=consultation
+                )
             return await work.consultations.summary(consultation)
 
     async def read(self, principal: Principal, consultation: ConsultationId) -> ConsultationSummary:
@@ -142,109 +119,10 @@ class ConsultationService:
     async def around_now(self, principal: Principal) -> Sequence[ConsultationSummary]:
         """Return what is coming and the latest that were, earliest first, at most `UPCOMING_LIMIT` of each."""
         async with reading(self._store, principal) as work:
-            since = work.at - _NEAR
+            since = work.at - NEAR
             coming = await _listed(work, principal, since=since, until=None, limit=UPCOMING_LIMIT)
             past = await _listed(work, principal, since=None, until=since, limit=UPCOMING_LIMIT, newest_first=True)
             return [*reversed(past), *coming]
-
-    async def invite(
-        self, principal: Principal, consultation: ConsultationId, *, relation: str, name: str, language: str
-    ) -> IssuedInvitation:
-        """Make a link for the patient or one more person. The patient's link bears the patient's own name."""
-        name = " ".join(name.split())
-        _check(relation in RELATIONS, "relation")
-        _check(language in LANGUAGES, "language")
-        async with changing(self._store, principal) as work:
-            found = await reach_consultation(work, principal, consultation, Action.INVITATION_CREATE)
-            if found.status in {Status.FINISHED, Status.CANCELLED}:
-                raise ConsultationClosed
-            earlier = await work.invitations.of(consultation)
-            if sum(invitation.is_open(work.at) for invitation in earlier) >= OPEN_LINKS_LIMIT:
-                raise TooManyLinks
-            if relation == "patient":
-                name = (await work.people.patient(found.patient)).name
-            _check(1 <= len(name) <= NAME_CHARS, "name")
-            invitation = Invitation(
-                id=InvitationId(new_id("inv")),
-                consultation=consultation,
-                role=Role.PATIENT if relation == "patient" else Role.GUEST,
-                name=name,
-                relation=relation,
-                language=language,
-                created_by=UserId(principal.subject),
-                created_at=work.at,
-                expires_at=max(found.scheduled_at, work.at) + LINK_LIFETIME,
-            )
-            secret = new_secret()
-            await work.invitations.add(invitation, digest=digest_of(secret))
-            await _note(
-                work, principal, Action.INVITATION_CREATE, consultation, detail=f"{invitation.id} {invitation.relation}"
-            )
-            return IssuedInvitation(invitation=invitation, secret=secret)
-
-    async def invitations(self, principal: Principal, consultation: ConsultationId) -> Sequence[Invitation]:
-        """Return the consultation's links, revoked and expired ones too, oldest first."""
-        async with reading(self._store, principal) as work:
-            await reach_consultation(work, principal, consultation, Action.INVITATION_READ)
-            return await work.invitations.of(consultation)
-
-    async def revoke(self, principal: Principal, consultation: ConsultationId, invitation: InvitationId) -> Invitation:
-        """Make a link useless from now on; who is inside already stays until removed. Twice is once."""
-        async with changing(self._store, principal) as work:
-            await reach_consultation(work, principal, consultation, Action.INVITATION_REVOKE)
-            found = await work.invitations.get(invitation)
-            if found.consultation != consultation:
-                raise NotFound
-            if found.revoked_at is None:
-                found = replace(found, revoked_at=work.at)
-                await work.invitations.save(found)
-                await _note(work, principal, Action.INVITATION_REVOKE, consultation, detail=invitation)
-            return found
-
-    # The reception of the live rooms ----------------------------------------------------------------------------------
-
-    async def seat(self, principal: Principal, consultation: ConsultationId) -> Seat:
-        """Return the person's seat; `NotFound` when there is none for them, or the consultation was cancelled.
-
-        A link that was revoked or has expired since it was opened gives no seat.
-        """
-        async with reading(self._store, principal) as work:
-            found = await reach_consultation(work, principal, consultation, Action.ROOM_ENTER)
-            if found.status is Status.CANCELLED:
-                raise NotFound
-            if principal.consultation is not None:
-                invitation = await work.invitations.get(InvitationId(principal.subject))
-                if not invitation.is_open(work.at):
-                    raise NotFound
-            summary = await work.consultations.summary(consultation)
-        is_told_reason = may(principal, Action.CONSULTATION_READ, to_consultation(principal, found))
-        return Seat(
-            role=principal.role,
-            name=principal.name,
-            language=principal.language,
-            clinician=ParticipantId(found.clinician),
-            clinician_name=summary.clinician.name,
-            patient_name=summary.patient.name,
-            department_en=summary.department.name_en,
-            department_zh=summary.department.name_zh,
-            reason=summary.reason if is_told_reason else "",
-            scheduled_at=summary.scheduled_at,
-        )
-
-    async def own_consultations_today(self, principal: Principal) -> list[OwnConsultation]:
-        """Return a clinician's consultations of about today, in any time zone, earliest first; others have none."""
-        if principal.role is not Role.CLINICIAN:
-            return []
-        async with self._store.read() as work:
-            which = ConsultationFilter(
-                clinician=UserId(principal.subject), since=work.at - _NEAR, until=work.at + _NEAR
-            )
-            found = await work.consultations.find(which, limit=LIST_LIMIT)
-        return [
-            OwnConsultation(consultation.id, is_over=consultation.status is Status.FINISHED)
-            for consultation in found
-            if consultation.status is not Status.CANCELLED
-        ]
 
 
 def _check(holds: bool, field: str) -> None:
@@ -285,9 +163,3 @@ async def _listed(
         case _:
             return []
     return await work.consultations.summaries(which, limit=limit, newest_first=newest_first)
-
-
-async def _note(
-    work: UnitOfWork, principal: Principal, action: Action, consultation: ConsultationId, *, detail: str = ""
-) -> None:
-    await work.audit.add(principal, action, object_type="consultation", object_id=consultation, detail=detail)

@@ -2,9 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from identity.principal import Role
 from kernel.ids import ConsultationId, InvitationId, UserId
+
+
+class Relation(StrEnum):
+    """What the one who comes by the link is to the patient."""
+
+    PATIENT = "patient"
+    INTERPRETER = "interpreter"
+    RELATIVE = "relative"
+    COLLEAGUE = "colleague"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +25,7 @@ class Invitation:
     consultation: ConsultationId
     role: Role  # PATIENT or GUEST
     name: str  # shown in the room
-    relation: str  # "patient", "interpreter", "relative", "colleague"
+    relation: Relation
     language: str
     created_by: UserId
     created_at: datetime

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from care.consultation import Consultation, Status
-from care.invitation import Invitation, join_link
+from care.invitation import Invitation, Relation, join_link
 from care.note import Addendum, Sections, VisitNote, amended, revised, signed
 from care.people import Department, Member, Patient
 from care.ports import ConsultationFilter, Store, UnitOfWork
@@ -167,7 +167,7 @@ async def _add_visit(work: UnitOfWork, patient: Patient, clinician: Member, text
             consultation=consultation.id,
             role=Role.GUEST,
             name=text.guest.name,
-            relation=text.guest.relation,
+            relation=Relation(text.guest.relation),
             language=patient.language,
             created_by=clinician.id,
             created_at=scheduled_at - timedelta(days=1),
@@ -262,7 +262,7 @@ async def _link(work: UnitOfWork, consultation: Consultation, patient: Patient, 
         consultation=consultation.id,
         role=Role.PATIENT,
         name=patient.name,
-        relation="patient",
+        relation=Relation.PATIENT,
         language=patient.language,
         created_by=clinician.id,
         created_at=work.at,

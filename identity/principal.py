@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from kernel.ids import ConsultationId, InvitationId, ParticipantId, PatientId, SessionId, UserId
+
+LANGUAGES: Final = ("en", "zh-CN")
 
 
 class Role(StrEnum):
@@ -24,7 +27,7 @@ class Principal:
     session: SessionId
     role: Role
     name: str
-    language: str  # "zh-CN" or "en"
+    language: str  # one of LANGUAGES
     patient: PatientId | None = None  # whose record is the person's own
     consultation: ConsultationId | None = None
 

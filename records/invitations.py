@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
-from care.invitation import Invitation
+from care.invitation import Invitation, Relation
 from identity.principal import Role
 from kernel.errors import NotFound
 from kernel.ids import ConsultationId, InvitationId, UserId
@@ -49,7 +49,7 @@ def _from_row(row: Row[*tuple[Any, ...]]) -> Invitation:
         consultation=ConsultationId(row.consultation),
         role=Role(row.role),
         name=row.name,
-        relation=row.relation,
+        relation=Relation(row.relation),
         language=row.language,
         created_by=UserId(row.created_by),
         created_at=row.created_at,

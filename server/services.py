@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a ro
     from care.chart import ChartService
     from care.consultations import ConsultationService
     from care.directory import Directory
+    from care.invitations import InvitationService
+    from care.reception import ReceptionService
     from care.recordings import RecordingService
     from config.settings import Settings
     from demonstration.clinic import Demonstration
@@ -56,6 +58,8 @@ class Services:
     # what the clinic does
     directory: Directory
     consultations: ConsultationService
+    invitations: InvitationService
+    reception: ReceptionService
     attachments: AttachmentService
     chart: ChartService
     archive: ArchiveService

@@ -12,6 +12,8 @@ from care.attachments import AttachmentService
 from care.chart import ChartService
 from care.consultations import ConsultationService
 from care.directory import Directory
+from care.invitations import InvitationService
+from care.reception import ReceptionService
 from care.recordings import RecordingService
 from config.settings import Settings
 from demonstration import clinic
@@ -62,7 +64,7 @@ async def open_services(
     stack.push_async_callback(housekeeping.close)
 
     blobs = BlobStore(settings.data.path / "blobs")
-    consultations = ConsultationService(store)
+    reception = ReceptionService(store)
     attachments = AttachmentService(store, SqlAttachmentBlobs(database, sealer, blobs), event_log)
     await attachments.sweep()
 
@@ -91,7 +93,7 @@ async def open_services(
         verifier=issuer,
         rooms=rooms,
         media=media,
-        reception=consultations,
+        reception=reception,
         consent_texts=consent_texts.text_for,
         attachments=attachments,
         ice_servers=_ice_servers(settings, now),
@@ -119,7 +121,9 @@ async def open_services(
         gateway=gateway,
         composition=composition,
         directory=Directory(store, lambda password, login: sign_in.hash_new_password(password, login=login)),
-        consultations=consultations,
+        consultations=ConsultationService(store),
+        invitations=InvitationService(store),
+        reception=reception,
         attachments=attachments,
         chart=ChartService(store),
         archive=ArchiveService(store, event_log),

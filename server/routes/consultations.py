@@ -126,7 +126,7 @@ async def read_consultation(call: Call[None, None]) -> ConsultationView:
     response=SeatView,
 )
 async def read_seat(call: Call[None, None]) -> SeatView:
-    seat = await call.services.consultations.seat(call.principal, call.consultation)
+    seat = await call.services.reception.seat(call.principal, call.consultation)
     return SeatView(
         role=seat.role,
         name=seat.name,

@@ -6,8 +6,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from care.consultations import NAME_CHARS, ConsultationClosed, TooManyLinks
-from care.invitation import Invitation, join_link
+from care.invitation import Invitation, Relation, join_link
+from care.invitations import NAME_CHARS, ConsultationClosed, TooManyLinks
 from identity.principal import Role
 from kernel.ids import InvitationId
 from server.endpoint import Call, Input, Routes
@@ -21,7 +21,7 @@ _INVITERS: Final = frozenset({Role.CLINICIAN, Role.ADMINISTRATOR})
 class InvitationBody(Input):
     """A patient's link bears the patient's own name, whatever `name` says."""
 
-    relation: Literal["patient", "interpreter", "relative", "colleague"]
+    relation: Relation
     name: Annotated[str, Meta(max_length=NAME_CHARS, pattern=PRINTABLE)] = ""
     language: Literal["en", "zh-CN"] = "en"
 
@@ -30,7 +30,7 @@ class InvitationView(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     role: Role
     name: str
-    relation: str
+    relation: Relation
     language: str
     created_at: datetime
     expires_at: datetime
@@ -77,7 +77,7 @@ class InvitationList(msgspec.Struct, frozen=True):
     status=201,
 )
 async def invite(call: Call[None, InvitationBody]) -> Issued:
-    issued = await call.services.consultations.invite(
+    issued = await call.services.invitations.invite(
         call.principal,
         call.consultation,
         relation=call.body.relation,
@@ -96,7 +96,7 @@ async def invite(call: Call[None, InvitationBody]) -> Issued:
     response=InvitationList,
 )
 async def list_invitations(call: Call[None, None]) -> InvitationList:
-    found = await call.services.consultations.invitations(call.principal, call.consultation)
+    found = await call.services.invitations.of(call.principal, call.consultation)
     return InvitationList([InvitationView.of(invitation, call.now()) for invitation in found])
 
 
@@ -109,7 +109,7 @@ async def list_invitations(call: Call[None, None]) -> InvitationList:
     response=InvitationView,
 )
 async def revoke_invitation(call: Call[None, None]) -> InvitationView:
-    revoked = await call.services.consultations.revoke(
+    revoked = await call.services.invitations.revoke(
         call.principal, call.consultation, InvitationId(call.path["invitation"])
     )
     return InvitationView.of(revoked, call.now())

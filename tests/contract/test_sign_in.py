@@ -9,7 +9,9 @@ import pytest
 from argon2 import PasswordHasher
 
 from care.consultation import Status
-from care.consultations import LINK_LIFETIME, ConsultationService
+from care.consultations import ConsultationService
+from care.invitation import Relation
+from care.invitations import LINK_LIFETIME, InvitationService
 from identity import passwords
 from identity.passwords import PasswordRefused
 from identity.principal import Role
@@ -178,8 +180,8 @@ async def test_an_unknown_refresh_token_is_refused(sign_in: SignInService, token
 
 async def test_secrets_are_not_in_the_files(records: SmallClinic, sign_in: SignInService) -> None:
     signed = await sign_in.sign_in("dr.han", PASSWORD)
-    link = await ConsultationService(records.store).invite(
-        signed_in(HAN), VISIT, relation="relative", name="Tom", language="en"
+    link = await InvitationService(records.store).invite(
+        signed_in(HAN), VISIT, relation=Relation.RELATIVE, name="Tom", language="en"
     )
     for secret in (signed.refresh, signed.access, link.secret, PASSWORD):
         assert secret.encode() not in records.bytes_at_rest()
@@ -209,9 +211,9 @@ async def test_a_new_password_is_checked_and_hashed(sign_in: SignInService) -> N
 
 
 async def test_a_link_opens_exactly_its_consultation(records: SmallClinic, sign_in: SignInService) -> None:
-    calendar = ConsultationService(records.store)
-    patient = await calendar.invite(signed_in(HAN), VISIT, relation="patient", name="", language="zh-CN")
-    guest = await calendar.invite(signed_in(HAN), VISIT, relation="interpreter", name="Tom", language="en")
+    links = InvitationService(records.store)
+    patient = await links.invite(signed_in(HAN), VISIT, relation=Relation.PATIENT, name="", language="zh-CN")
+    guest = await links.invite(signed_in(HAN), VISIT, relation=Relation.INTERPRETER, name="Tom", language="en")
     opened = await sign_in.open_invitation(patient.secret)
     assert opened.consultation == opened.principal.consultation == VISIT
     assert (opened.principal.role, opened.principal.name) == (Role.PATIENT, ROSE.name)
@@ -225,13 +227,14 @@ async def test_a_link_opens_exactly_its_consultation(records: SmallClinic, sign_
 async def test_unknown_expired_revoked_and_cancelled_links_are_refused_in_the_same_words(
     records: SmallClinic, sign_in: SignInService
 ) -> None:
-    calendar = ConsultationService(records.store)
+    calendar, links = ConsultationService(records.store), InvitationService(records.store)
     doctor = signed_in(HAN)
     made = [
-        await calendar.invite(doctor, VISIT, relation="relative", name=name, language="en") for name in ("A", "B", "C")
+        await links.invite(doctor, VISIT, relation=Relation.RELATIVE, name=name, language="en")
+        for name in ("A", "B", "C")
     ]
     revoked, expired, cancelled = (link.secret for link in made)
-    await calendar.revoke(doctor, VISIT, made[0].invitation.id)
+    await links.revoke(doctor, VISIT, made[0].invitation.id)
     words = set()
 
     async def refused(secret: str) -> None:

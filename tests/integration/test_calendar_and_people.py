@@ -79,6 +79,7 @@ async def test_a_link_is_made_shown_once_opened_and_revoked(clinic: RunningClini
     doctor = await clinic.sign_in("dr.garcia")
     _, consultation = await planned(doctor)
     path = f"/consultations/{consultation['id']}/invitations"
+    assert (await doctor.post(path, {"relation": "boss", "name": "Wei", "language": "zh-CN"}))[0] == 400
     status, issued = await doctor.post(path, {"relation": "interpreter", "name": "Wei", "language": "zh-CN"})
     assert status == 201, issued
     assert issued["link"].startswith(clinic.url + "/join#")

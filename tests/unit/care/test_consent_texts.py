@@ -1,6 +1,7 @@
 import pytest
 
-from care.consent_texts import CURRENT, LANGUAGES, current_texts, text_for
+from care.consent_texts import CURRENT, current_texts, text_for
+from identity.principal import LANGUAGES
 from kernel.errors import Invalid
 
 PROMISES = {

@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from care.consent_texts import LANGUAGES
 from care.history import Allergy, Condition, Medication, Observation
 from demonstration.script import Script, read_script
 from demonstration.visits import Cast, Visit, events_of
-from identity.principal import Role
+from identity.principal import LANGUAGES, Role
 from kernel.ids import ParticipantId, RoomId
 from rooms.events import ConsentRecorded, Decision, MessagePosted, MessagesRead, VisitFinished
 

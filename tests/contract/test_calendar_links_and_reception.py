@@ -8,14 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from care.consultation import Status
-from care.consultations import (
-    LINK_LIFETIME,
-    OPEN_LINKS_LIMIT,
-    ConsultationBegun,
-    ConsultationClosed,
-    ConsultationService,
-    TooManyLinks,
-)
+from care.consultations import ConsultationBegun, ConsultationService
+from care.invitation import Relation
+from care.invitations import LINK_LIFETIME, OPEN_LINKS_LIMIT, ConsultationClosed, InvitationService, TooManyLinks
+from care.reception import ReceptionService
 from identity.principal import Principal, Role
 from kernel.errors import Invalid, NotFound
 from kernel.ids import ConsultationId, InvitationId, SessionId
@@ -51,6 +47,16 @@ NEW: dict[str, Any] = {
 @pytest.fixture
 def calendar(records: SmallClinic) -> ConsultationService:
     return ConsultationService(records.store)
+
+
+@pytest.fixture
+def links(records: SmallClinic) -> InvitationService:
+    return InvitationService(records.store)
+
+
+@pytest.fixture
+def reception(records: SmallClinic) -> ReceptionService:
+    return ReceptionService(records.store)
 
 
 def by_link(invitation: InvitationId, role: Role = Role.GUEST) -> Principal:
@@ -143,11 +149,11 @@ async def test_what_has_begun_is_not_cancelled(
 
 
 async def test_somebody_elses_consultation_is_as_absent_as_an_absent_one(
-    records: SmallClinic, calendar: ConsultationService
+    records: SmallClinic, calendar: ConsultationService, links: InvitationService, reception: ReceptionService
 ) -> None:
     words = set()
     for principal, which in ((OTHER_DOCTOR, VISIT), (OTHER_DOCTOR, ConsultationId("con_no")), (PATIENT, OTHER_VISIT)):
-        for ask in (calendar.read, calendar.cancel, calendar.invitations, calendar.seat):
+        for ask in (calendar.read, calendar.cancel, links.of, reception.seat):
             with pytest.raises(NotFound) as refused:
                 await ask(principal, which)
             words.add((refused.value.code, str(refused.value), refused.value.detail))
@@ -188,10 +194,12 @@ async def test_without_a_day_the_past_comes_before_what_is_coming(
     assert [found.id for found in await calendar.around_now(DOCTOR)] == ["con_-3", "con_-2", VISIT, "con_2"]
 
 
-async def test_a_link_shows_its_own_consultation_only(records: SmallClinic, calendar: ConsultationService) -> None:
+async def test_a_link_shows_its_own_consultation_only(
+    records: SmallClinic, calendar: ConsultationService, links: InvitationService
+) -> None:
     async with records.store.write() as work:
         await work.consultations.add(consultation(ConsultationId("con_2")))
-    link = await calendar.invite(DOCTOR, VISIT, relation="patient", name="", language="en")
+    link = await links.invite(DOCTOR, VISIT, relation=Relation.PATIENT, name="", language="en")
     patient = by_link(link.invitation.id, Role.PATIENT)
     assert [found.id for found in await calendar.around_now(patient)] == [VISIT]
     assert [found.id for found in await calendar.on_day(patient, date(2026, 11, 25), ZoneInfo("UTC"))] == [VISIT]
@@ -202,17 +210,17 @@ async def test_a_link_shows_its_own_consultation_only(records: SmallClinic, cale
     assert await calendar.around_now(by_link(link.invitation.id)) == []
 
 
-async def test_links_are_made_listed_and_revoked(records: SmallClinic, calendar: ConsultationService) -> None:
-    made = await calendar.invite(DOCTOR, VISIT, relation="interpreter", name="  Tom   Li ", language="zh-CN")
+async def test_links_are_made_listed_and_revoked(records: SmallClinic, links: InvitationService) -> None:
+    made = await links.invite(DOCTOR, VISIT, relation=Relation.INTERPRETER, name="  Tom   Li ", language="zh-CN")
     invitation = made.invitation
     assert (invitation.role, invitation.name, invitation.created_by) == (Role.GUEST, "Tom Li", HAN.id)
     assert invitation.expires_at == NOON + LINK_LIFETIME
     assert len(made.secret) >= 43
-    assert await calendar.invitations(DOCTOR, VISIT) == [invitation]
+    assert await links.of(DOCTOR, VISIT) == [invitation]
     for _ in range(2):
-        revoked = await calendar.revoke(ADMINISTRATOR, VISIT, invitation.id)
+        revoked = await links.revoke(ADMINISTRATOR, VISIT, invitation.id)
     assert revoked == replace(invitation, revoked_at=NOON)
-    assert await calendar.invitations(DOCTOR, VISIT) == [revoked]
+    assert await links.of(DOCTOR, VISIT) == [revoked]
     assert [entry[:2] for entry in await access_log(records)] == [
         ("usr_han", "invitation.create"),
         ("usr_ada", "invitation.revoke"),
@@ -220,89 +228,85 @@ async def test_links_are_made_listed_and_revoked(records: SmallClinic, calendar:
 
 
 async def test_a_link_is_revoked_through_its_own_consultation_only(
-    records: SmallClinic, calendar: ConsultationService
+    records: SmallClinic, links: InvitationService
 ) -> None:
-    made = await calendar.invite(DOCTOR, VISIT, relation="relative", name="Tom", language="en")
+    made = await links.invite(DOCTOR, VISIT, relation=Relation.RELATIVE, name="Tom", language="en")
     with pytest.raises(NotFound):
-        await calendar.revoke(OTHER_DOCTOR, OTHER_VISIT, made.invitation.id)
-    assert (await calendar.invitations(DOCTOR, VISIT))[0].revoked_at is None
+        await links.revoke(OTHER_DOCTOR, OTHER_VISIT, made.invitation.id)
+    assert (await links.of(DOCTOR, VISIT))[0].revoked_at is None
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"relation": "boss"}, {"language": "fr"}, {"name": " "}, {"name": "x" * 101}],
+    [{"language": "fr"}, {"name": " "}, {"name": "x" * 101}],
 )
-async def test_a_link_that_makes_no_sense_is_refused(calendar: ConsultationService, wrong: dict[str, str]) -> None:
+async def test_a_link_that_makes_no_sense_is_refused(wrong: dict[str, str], links: InvitationService) -> None:
     with pytest.raises(Invalid):
-        await calendar.invite(DOCTOR, VISIT, **({"relation": "relative", "name": "Tom", "language": "en"} | wrong))
+        await links.invite(DOCTOR, VISIT, **({"relation": Relation.RELATIVE, "name": "Tom", "language": "en"} | wrong))
 
 
-async def test_open_links_are_bounded_and_revoking_makes_room(calendar: ConsultationService) -> None:
+async def test_open_links_are_bounded_and_revoking_makes_room(links: InvitationService) -> None:
     async def invite() -> InvitationId:
-        made = await calendar.invite(DOCTOR, VISIT, relation="relative", name="Tom", language="en")
+        made = await links.invite(DOCTOR, VISIT, relation=Relation.RELATIVE, name="Tom", language="en")
         return made.invitation.id
 
     made = [await invite() for _ in range(OPEN_LINKS_LIMIT)]
     with pytest.raises(TooManyLinks):
         await invite()
-    await calendar.revoke(DOCTOR, VISIT, made[0])
+    await links.revoke(DOCTOR, VISIT, made[0])
     await invite()
 
 
 @pytest.mark.parametrize("status", [Status.FINISHED, Status.CANCELLED])
 async def test_nobody_is_invited_to_what_is_over(
-    records: SmallClinic, calendar: ConsultationService, status: Status
+    records: SmallClinic, status: Status, links: InvitationService
 ) -> None:
     await change_status(records, status)
     with pytest.raises(ConsultationClosed):
-        await calendar.invite(DOCTOR, VISIT, relation="relative", name="Tom", language="en")
+        await links.invite(DOCTOR, VISIT, relation=Relation.RELATIVE, name="Tom", language="en")
 
 
-async def test_doctor_patient_and_guest_each_have_their_seat(
-    records: SmallClinic, calendar: ConsultationService
-) -> None:
-    reception: Reception = calendar
+async def test_doctor_patient_and_guest_each_have_their_seat(records: SmallClinic, links: InvitationService) -> None:
+    reception: Reception = ReceptionService(records.store)
     doctor = await reception.seat(DOCTOR, VISIT)
     assert (doctor.role, doctor.name, doctor.clinician) == (Role.CLINICIAN, HAN.name, DOCTOR.participant)
     patient = await reception.seat(PATIENT, VISIT)
     assert (patient.role, patient.patient_name, patient.clinician_name) == (Role.PATIENT, ROSE.name, HAN.name)
     assert patient.reason == doctor.reason == consultation().reason
     assert (patient.department_en, patient.department_zh) == ("Cardiology", "心内科")
-    made = await calendar.invite(DOCTOR, VISIT, relation="interpreter", name="Tom", language="en")
+    made = await links.invite(DOCTOR, VISIT, relation=Relation.INTERPRETER, name="Tom", language="en")
     guest = await reception.seat(by_link(made.invitation.id), VISIT)
     assert (guest.role, guest.name, guest.reason) == (Role.GUEST, "Tom", "")
 
 
 async def test_there_is_no_seat_for_others_nor_in_a_cancelled_consultation(
-    records: SmallClinic, calendar: ConsultationService
+    records: SmallClinic, calendar: ConsultationService, reception: ReceptionService
 ) -> None:
     for principal in (OTHER_DOCTOR, ADMINISTRATOR, CUSTODIAN):
         with pytest.raises(NotFound):
-            await calendar.seat(principal, VISIT)
+            await reception.seat(principal, VISIT)
     await calendar.cancel(DOCTOR, VISIT)
     with pytest.raises(NotFound):
-        await calendar.seat(DOCTOR, VISIT)
+        await reception.seat(DOCTOR, VISIT)
 
 
 async def test_a_link_revoked_or_expired_after_it_was_opened_gives_no_seat(
-    records: SmallClinic, calendar: ConsultationService
+    records: SmallClinic, links: InvitationService, reception: ReceptionService
 ) -> None:
     revoked, expired = [
-        (await calendar.invite(DOCTOR, VISIT, relation="relative", name="Tom", language="en")).invitation.id
+        (await links.invite(DOCTOR, VISIT, relation=Relation.RELATIVE, name="Tom", language="en")).invitation.id
         for _ in range(2)
     ]
-    await calendar.revoke(DOCTOR, VISIT, revoked)
+    await links.revoke(DOCTOR, VISIT, revoked)
     with pytest.raises(NotFound):
-        await calendar.seat(by_link(revoked), VISIT)
-    await calendar.seat(by_link(expired), VISIT)
+        await reception.seat(by_link(revoked), VISIT)
+    await reception.seat(by_link(expired), VISIT)
     records.later(LINK_LIFETIME)
     with pytest.raises(NotFound):
-        await calendar.seat(by_link(expired), VISIT)
+        await reception.seat(by_link(expired), VISIT)
 
 
-async def test_todays_own_consultations_are_a_doctors_alone(
-    records: SmallClinic, calendar: ConsultationService
-) -> None:
+async def test_todays_own_consultations_are_a_doctors_alone(records: SmallClinic, reception: ReceptionService) -> None:
     async with records.store.write() as work:
         for number, hours in enumerate((-30, -17, 17, 30)):
             await work.consultations.add(
@@ -311,7 +315,7 @@ async def test_todays_own_consultations_are_a_doctors_alone(
         cancelled = replace(consultation(ConsultationId("con_cancelled")), status=Status.CANCELLED)
         await work.consultations.add(cancelled)
     await change_status(records, Status.FINISHED)
-    own = await calendar.own_consultations_today(DOCTOR)
+    own = await reception.own_consultations_today(DOCTOR)
     assert [(each.id, each.is_over) for each in own] == [("con_1", False), (VISIT, True), ("con_2", False)]
     for principal in (PATIENT, ADMINISTRATOR, CUSTODIAN):
-        assert await calendar.own_consultations_today(principal) == []
+        assert await reception.own_consultations_today(principal) == []
