@@ -1,6 +1,6 @@
 """Visit notes and their addenda, sealed under their consultation's key."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -9,6 +9,7 @@ from sqlalchemy import Row, insert, select, update
 from care.note import Addendum, Sections, VisitNote
 from kernel.errors import Conflict
 from kernel.ids import ConsultationId, UserId
+from records.data_key import DataKey
 from records.engine import Connection, uniqueness_as_conflict
 from records.sealing import Sealer
 from records.tables import note_addenda, notes
@@ -27,12 +28,12 @@ class SqlNotes:
 
     async def many(self, consultations: Collection[ConsultationId]) -> dict[ConsultationId, VisitNote]:
         rows = (await self._connection.execute(select(notes).where(notes.c.consultation.in_(consultations)))).all()
-        addenda = await self._addenda([row.consultation for row in rows if row.signed_at is not None])
-        found: dict[ConsultationId, VisitNote] = {}
-        for row in rows:
-            note = await self._from_row(row, addenda.get(row.consultation, ()))
-            found[note.consultation] = note
-        return found
+        keys = await self._sealer.keys(self._connection, [ConsultationId(row.consultation) for row in rows])
+        addenda = await self._addenda([row.consultation for row in rows if row.signed_at is not None], keys)
+        return {
+            ConsultationId(row.consultation): _note_from_row(row, keys, addenda.get(row.consultation, ()))
+            for row in rows
+        }
 
     async def save(self, note: VisitNote, *, previous: int) -> None:
         key = await self._sealer.key(self._connection, note.consultation)
@@ -76,7 +77,9 @@ class SqlNotes:
                 )
             )
 
-    async def _addenda(self, consultations: Collection[str]) -> dict[str, tuple[Addendum, ...]]:
+    async def _addenda(
+        self, consultations: Collection[str], keys: Mapping[ConsultationId, DataKey]
+    ) -> dict[str, tuple[Addendum, ...]]:
         if not consultations:
             return {}
         rows = await self._connection.execute(
@@ -86,31 +89,32 @@ class SqlNotes:
         )
         found: dict[str, tuple[Addendum, ...]] = {}
         for row in rows:
-            key = await self._sealer.key(self._connection, ConsultationId(row.consultation))
-            context = _addendum_context(ConsultationId(row.consultation), row.position)
-            text = key.open(row.sealed, context=context).decode()
+            consultation = ConsultationId(row.consultation)
+            text = keys[consultation].open(row.sealed, context=_addendum_context(consultation, row.position)).decode()
             addendum = Addendum(UserId(row.author), row.author_name, row.at, text)
-            found[row.consultation] = (*found.get(row.consultation, ()), addendum)
+            found[consultation] = (*found.get(consultation, ()), addendum)
         return found
 
-    async def _from_row(self, row: Row[*tuple[Any, ...]], addenda: tuple[Addendum, ...]) -> VisitNote:
-        consultation = ConsultationId(row.consultation)
-        key = await self._sealer.key(self._connection, consultation)
-        opened = key.open(row.sealed, context=_note_context(consultation, row.version))
-        sections = msgspec.json.decode(opened, type=Sections)
-        return VisitNote(
-            consultation,
-            sections.subjective,
-            sections.objective,
-            sections.assessment,
-            sections.plan,
-            version=row.version,
-            saved_at=row.saved_at,
-            signed_by=UserId(row.signed_by) if row.signed_by else None,
-            signed_by_name=row.signed_by_name,
-            signed_at=row.signed_at,
-            addenda=addenda,
-        )
+
+def _note_from_row(
+    row: Row[*tuple[Any, ...]], keys: Mapping[ConsultationId, DataKey], addenda: tuple[Addendum, ...]
+) -> VisitNote:
+    consultation = ConsultationId(row.consultation)
+    opened = keys[consultation].open(row.sealed, context=_note_context(consultation, row.version))
+    sections = msgspec.json.decode(opened, type=Sections)
+    return VisitNote(
+        consultation,
+        sections.subjective,
+        sections.objective,
+        sections.assessment,
+        sections.plan,
+        version=row.version,
+        saved_at=row.saved_at,
+        signed_by=UserId(row.signed_by) if row.signed_by else None,
+        signed_by_name=row.signed_by_name,
+        signed_at=row.signed_at,
+        addenda=addenda,
+    )
 
 
 def _note_context(consultation: ConsultationId, version: int) -> str:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Collection
+from functools import partial
 from typing import Final
 
 from sqlalchemy import insert, select, update
@@ -34,39 +36,48 @@ class Sealer:
         It can be made on a writer only; a reader raises `KeyMissing`. A key whose transaction is rolled back is
         forgotten with it.
         """
-        cached = self._keys.get(consultation)
-        if cached is not None:
-            self._keys.move_to_end(consultation)
-            return cached
-        row = (
-            await connection.execute(
-                select(consultation_keys.c.key_ring_id, consultation_keys.c.wrapped).where(
-                    consultation_keys.c.consultation == consultation
-                )
+        known = await self.keys(connection, [consultation])
+        if consultation in known:
+            return known[consultation]
+        if not connection.is_writer:
+            raise KeyMissing(consultation)
+        # Within the writer's turn: once a rotation has rewrapped everything, nobody wraps by the old key again.
+        await asyncio.to_thread(self._ring.refresh)
+        key = DataKey.fresh()
+        await connection.execute(
+            insert(consultation_keys).values(
+                consultation=consultation, key_ring_id=self._ring.active, wrapped=self._wrap(consultation, key)
             )
-        ).one_or_none()
-        if row is not None:
-            if row.key_ring_id not in self._ring.ids:
-                await asyncio.to_thread(self._ring.refresh)
-            key = self._unwrap(consultation, row.key_ring_id, row.wrapped)
-        else:
-            if not connection.is_writer:
-                raise KeyMissing(consultation)
-            # Within the writer's turn: once a rotation has rewrapped everything, nobody wraps by the old key again.
-            await asyncio.to_thread(self._ring.refresh)
-            key = DataKey.fresh()
-            await connection.execute(
-                insert(consultation_keys).values(
-                    consultation=consultation,
-                    key_ring_id=self._ring.active,
-                    wrapped=self._wrap(consultation, key),
-                )
-            )
-        if connection.is_writer:
-            connection.after_commit(lambda: self._remember(consultation, key))
-        else:
-            self._remember(consultation, key)
+        )
+        connection.after_commit(partial(self._remember, consultation, key))
         return key
+
+    async def keys(
+        self, connection: Connection, consultations: Collection[ConsultationId]
+    ) -> dict[ConsultationId, DataKey]:
+        """Return the keys of those consultations that have one; one query however many there are."""
+        found: dict[ConsultationId, DataKey] = {}
+        for consultation in consultations:
+            cached = self._keys.get(consultation)
+            if cached is not None:
+                self._keys.move_to_end(consultation)
+                found[consultation] = cached
+        unknown = [consultation for consultation in consultations if consultation not in found]
+        if not unknown:
+            return found
+        query = select(consultation_keys).where(consultation_keys.c.consultation.in_(unknown))
+        rows = (await connection.execute(query)).all()
+        if any(row.key_ring_id not in self._ring.ids for row in rows):
+            await asyncio.to_thread(self._ring.refresh)
+        for row in rows:
+            consultation = ConsultationId(row.consultation)
+            found[consultation] = key = self._unwrap(consultation, row.key_ring_id, row.wrapped)
+            if connection.is_writer:
+                # The row may be this transaction's own.
+                connection.after_commit(partial(self._remember, consultation, key))
+            else:
+                self._remember(consultation, key)
+        return found
 
     async def rotate(self) -> int:
         """Make a fresh key-encryption key and wrap every data key by it; returns how many.

@@ -57,11 +57,7 @@ async def open_services(
     event_log = SqlEventLog(database, sealer)
     stack.push_async_callback(event_log.close)
     issuer = TokenIssuer(open_key_ring(token_keys(settings)), now)
-    sign_in = SignInService(store, issuer, demonstration=settings.demonstration.enabled)
-    stack.callback(sign_in.close)
-    housekeeping = Housekeeping(sign_in)
-    housekeeping.start()
-    stack.push_async_callback(housekeeping.close)
+    sign_in = _sign_in(settings, stack, store, issuer)
 
     blobs = BlobStore(settings.data.path / "blobs")
     reception = ReceptionService(store)
@@ -137,6 +133,15 @@ async def drain(services: Services) -> None:
     services.rooms.begin_draining()
     await services.gateway.close()
     await services.rooms.close()
+
+
+def _sign_in(settings: Settings, stack: AsyncExitStack, store: SqlStore, issuer: TokenIssuer) -> SignInService:
+    sign_in = SignInService(store, issuer, demonstration=settings.demonstration.enabled)
+    stack.callback(sign_in.close)
+    housekeeping = Housekeeping(sign_in)
+    housekeeping.start()
+    stack.push_async_callback(housekeeping.close)
+    return sign_in
 
 
 def _media_plane(settings: Settings, recorder: Recorder, now: Now) -> UdpMediaPlane:
