@@ -34,6 +34,8 @@ class Segment:
     blob: str
     closed: bool
     gaps: tuple[SegmentGap, ...] = ()
+    previous_sha256: str = ""  # of the segment before this one in the same track: the segments are a chain
+    interrupted: bool = False  # the server stopped while it was written; what could be read of it was kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from care.consultation import Status
 from care.recording import Recording, RecordingState, Segment
 from kernel.errors import NotFound
 from kernel.ids import ConsultationId, ParticipantId, RecordingId
+from records.deliveries import note_spooled
 from records.engine import Connection
 from records.tables import consultations, recordings, segments
 from rooms.events import Source
@@ -40,6 +41,8 @@ class SqlRecordings:
         statement = update(recordings).where(recordings.c.id == recording.id).values(**changes)
         if (await self._connection.execute(statement)).rowcount == 0:
             raise NotFound
+        if recording.state is RecordingState.READY:
+            await note_spooled(self._connection, recording.blob, recording.consultation)
 
     async def segments(self, recording: RecordingId) -> list[Segment]:
         query = (
@@ -97,4 +100,6 @@ def _segment_from_row(row: Row[*tuple[Any, ...]]) -> Segment:
         blob=row.blob,
         closed=row.closed,
         gaps=tuple(SegmentGap(**gap) for gap in row.gaps),
+        previous_sha256=row.previous_sha256,
+        interrupted=row.interrupted,
     )

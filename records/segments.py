@@ -1,7 +1,8 @@
 """Where recorded segments go: each an encrypted blob with a row in the manifest.
 
-The row is stored before the first byte and completed after the last, so nothing on the disk is unknown. A segment whose
-process or machine stopped keeps its row open; it is adopted, with as much as can be read of it, before it is composed.
+The row is stored before the first byte and completed after the last, so nothing on the disk is unknown. Each row holds
+the hash of the segment before it in its track. A segment whose process or machine stopped keeps its row open; it is
+adopted, with as much as can be read of it, at the next start, or before the track's next segment.
 """
 
 import asyncio
@@ -11,11 +12,12 @@ from dataclasses import asdict
 from threading import Lock
 from typing import Any, BinaryIO, Final, TypeVar, cast
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 
 from kernel.ids import ConsultationId, RecordingId, RoomId
-from records.blobs import CHUNK_BYTES, BlobStore, BlobWriter
+from records.blobs import CHUNK_BYTES, BlobDamaged, BlobStore, BlobWriter
 from records.data_key import DataKey
+from records.deliveries import note_spooled
 from records.engine import Database
 from records.sealing import Sealer
 from records.tables import recordings, segments
@@ -37,26 +39,27 @@ class SegmentSink:
     Every failure, the database's too, is an OSError there. Made on the event loop.
     """
 
-    def __init__(self, database: Database, sealer: Sealer, blobs: BlobStore) -> None:
+    def __init__(self, database: Database, sealer: Sealer, blobs: BlobStore, *, measure: Measure) -> None:
         self._database = database
         self._sealer = sealer
         self._blobs = blobs
+        self._measure = measure
         self._loop = asyncio.get_running_loop()
         self._lock = Lock()
-        self._next: dict[tuple[RoomId, TrackRef], int] = {}
+        self._next: dict[tuple[RecordingId, TrackRef], int] = {}
 
     def next_index(self, room: RoomId, recording: RecordingId, track: TrackRef) -> int:
-        """Return an index that no segment of this track has had: blobs of earlier processes are counted too."""
-        del recording  # a room has one
+        """Return an index that no segment of this track has had: rows and blobs of earlier processes are counted."""
         with self._lock:
             if len(self._next) > _KNOWN_TRACKS:
                 self._next.clear()
-            index = self._next.get((room, track))
+            index = self._next.get((recording, track))
             if index is None:
                 prefix = _blob_prefix(track)
-                taken = [name for name in self._blobs.names(f"segments/{room}") if name.startswith(prefix)]
-                index = 1 + max((int(name[len(prefix) :]) for name in taken), default=-1)
-            self._next[room, track] = index + 1
+                names = [name for name in self._blobs.names(f"segments/{room}") if name.startswith(prefix)]
+                taken = [int(name[len(prefix) :]) for name in names]
+                index = 1 + max([*taken, self.wait(self._newest_index(recording, track))])
+            self._next[recording, track] = index + 1
             return index
 
     def open(self, spec: SegmentSpec) -> "StoredSegment":
@@ -77,36 +80,51 @@ class SegmentSink:
     async def complete(self, spec: SegmentSpec, changes: dict[str, Any]) -> None:
         """Store what is known of a segment that has ended."""
         async with self._database.write() as connection:
-            await connection.execute(update(segments).where(*_place(spec)).values(closed=True, **changes))
+            query = update(segments).where(*_place(spec)).values(closed=True, **changes).returning(segments.c.blob)
+            blob: str = (await connection.execute(query)).scalar_one()
+            await note_spooled(connection, blob, ConsultationId(spec.room))
 
-    async def adopt(self, measure: Measure, *, recording: RecordingId) -> int:
-        """Close the open rows of `recording` with what can be read of their blobs; return how many there were.
+    async def adopt(self, *, recording: RecordingId | None = None) -> int:
+        """Close the open rows, of one recording or all, with what can be read of their blobs; return how many.
 
-        Only when nothing of the recording is being written. A row without a single byte is removed.
+        Only while nothing of these is being written. A row without a single byte is removed, and its blob.
         """
+        return await self._adopt(*([] if recording is None else [segments.c.recording == recording]))
+
+    async def _adopt(self, *which: ColumnElement[bool]) -> int:
         async with self._database.read() as connection:
             query = (
                 select(segments, recordings.c.consultation)
                 .join(recordings, recordings.c.id == segments.c.recording)
-                .where(segments.c.recording == recording, segments.c.closed.is_(False))
+                .where(segments.c.closed.is_(False), *which)
             )
             rows = (await connection.execute(query)).all()
-            if not rows:
-                return 0
-            key = await self._sealer.key(connection, ConsultationId(rows[0].consultation))
+            keys = await self._sealer.keys(connection, {ConsultationId(row.consultation) for row in rows})
         for row in rows:
-            found = await asyncio.to_thread(self._survey, row.blob, key, measure)
+            consultation = ConsultationId(row.consultation)
+            key = keys.get(consultation)  # none: nothing was ever sealed
+            found = await asyncio.to_thread(self._survey, row.blob, key) if key else None
             async with self._database.write() as connection:
                 if found is None:
                     await connection.execute(delete(segments).where(*_place(row)))
                 else:
-                    await connection.execute(update(segments).where(*_place(row)).values(closed=True, **found))
+                    changes = {"closed": True, "interrupted": True, **found}
+                    await connection.execute(update(segments).where(*_place(row)).values(changes))
+                    await note_spooled(connection, row.blob, consultation)
         return len(rows)
 
+    async def _newest_index(self, recording: RecordingId, track: TrackRef) -> int:
+        async with self._database.read() as connection:
+            query = select(func.max(segments.c.index)).where(*_track(recording, track))
+            newest = (await connection.execute(query)).scalar()
+        return -1 if newest is None else newest
+
     async def _begin(self, spec: SegmentSpec, blob_id: str) -> DataKey:
+        of_track = _track(spec.recording, spec.track)
+        await self._adopt(*of_track)  # what storage that failed, or a process that stopped, left open
         async with self._database.write() as connection:
-            left_over = delete(segments).where(*_place(spec), segments.c.closed.is_(False))
-            await connection.execute(left_over)  # of a process that stopped before it made the blob
+            query = select(segments.c.sha256).where(*of_track).order_by(segments.c.index.desc()).limit(1)
+            previous = (await connection.execute(query)).scalar()
             await connection.execute(
                 insert(segments).values(
                     recording=spec.recording,
@@ -123,23 +141,29 @@ class SegmentSink:
                     blob=blob_id,
                     closed=False,
                     gaps=[],
+                    previous_sha256=previous or "",
                 )
             )
             return await self._sealer.key(connection, ConsultationId(spec.room))
 
-    def _survey(self, blob_id: str, key: DataKey, measure: Measure) -> dict[str, Any] | None:
+    def _survey(self, blob_id: str, key: DataKey) -> dict[str, Any] | None:
+        """Return what can be read of a blob that nobody closed; None, and no blob any more, when that is nothing."""
         try:
             reader = self._blobs.open(blob_id, key, unfinished=True)
-        except OSError:
+        except FileNotFoundError:
+            return None
+        except BlobDamaged:
+            self._blobs.delete(blob_id)
             return None
         with reader:
             if not reader.size:
+                self._blobs.delete(blob_id)
                 return None
             digest = hashlib.sha256()
             while chunk := reader.read(CHUNK_BYTES):
                 digest.update(chunk)
             reader.seek(0)
-            duration_ms, frames = measure(cast("BinaryIO", reader))
+            duration_ms, frames = self._measure(cast("BinaryIO", reader))
             return {
                 "duration_ms": duration_ms,
                 "frames": frames,
@@ -175,6 +199,15 @@ class StoredSegment:
 
 def _blob_prefix(track: TrackRef) -> str:
     return f"{track.participant}-{track.source}-"
+
+
+def _track(recording: RecordingId, track: TrackRef) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that find the rows of a track."""
+    return (
+        segments.c.recording == recording,
+        segments.c.participant == track.participant,
+        segments.c.source == track.source,
+    )
 
 
 def _place(of: "SegmentSpec | Row[Any]") -> tuple[Any, ...]:

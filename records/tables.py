@@ -27,6 +27,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 from care.consultation import Status
@@ -390,10 +391,31 @@ segments = Table(
     Column("blob", String(300), nullable=False),
     Column("closed", Boolean, nullable=False),
     Column("gaps", JSON, nullable=False),  # [{offset_ms, duration_ms, reason}]
+    Column("previous_sha256", String(64), nullable=False, server_default=""),  # of the track's segment before this one
+    Column("interrupted", Boolean, nullable=False, server_default=false()),  # nobody lived to close it
     UniqueConstraint("blob"),
     ForeignKeyConstraint(["recording"], ["recordings.id"]),
     _one_of("source", Source),
     CheckConstraint("NOT closed OR sha256 <> ''", name="closed_has_hash"),
+)
+
+deliveries = Table(  # where each closed segment and each film is
+    "deliveries",
+    metadata,
+    Column("blob", String(300), primary_key=True),
+    _id("consultation", nullable=False),
+    Column("place", String(16), nullable=False),  # in the spool on this disk, in the object store, or both
+    Column("sealed_bytes", Integer, nullable=False, server_default="0"),  # of the encrypted file, known once delivered
+    Column("sealed_sha256", String(64), nullable=False, server_default=""),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("retry_at", Instant, nullable=True),
+    Column("failure", String(64), nullable=False, server_default=""),
+    Column("delivered_at", Instant, nullable=True),
+    ForeignKeyConstraint(["consultation"], ["consultations.id"]),
+    _one_of("place", ("spool", "both", "store")),
+    CheckConstraint("place = 'spool' OR sealed_sha256 <> ''", name="delivered_has_hash"),
+    Index(None, "place", "retry_at"),
+    Index(None, "consultation"),
 )
 
 # Who did what ---------------------------------------------------------------------------------------------------------

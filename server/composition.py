@@ -21,7 +21,6 @@ from care.recording import Recording, RecordingState, Segment
 from care.recording_time import Spans
 from kernel.clock import monotonic_s
 from kernel.ids import ConsultationId, RoomId
-from media.measure import measure
 from records.blobs import BlobStore
 from records.recorded_media import RecordedMedia, composed_blob
 from records.segments import SegmentSink
@@ -103,7 +102,7 @@ class Composition:
         recording = await self._begun(consultation)
         if recording is None:
             return
-        await self._segments.adopt(measure, recording=recording.id)
+        await self._segments.adopt(recording=recording.id)
         job = await self._job(recording)
         answer: Answer = Failed("nothing_recorded")
         if job is not None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a ro
     from records.blobs import BlobStore
     from records.event_log import SqlEventLog
     from records.recorded_media import RecordedMedia
+    from records.segments import SegmentSink
     from records.unit_of_work import SqlStore
     from rooms.service import RoomService
     from server.composition import Composition
@@ -48,6 +49,7 @@ class Services:
     event_log: SqlEventLog
     blobs: BlobStore
     recorded_media: RecordedMedia
+    segments: SegmentSink
     # what is live
     media: UdpMediaPlane
     recorder: Recorder

@@ -24,6 +24,7 @@ from identity.tokens import TokenIssuer
 from kernel.clock import Now
 from kernel.ids import ParticipantId
 from media.ice_servers import turn_credentials
+from media.measure import measure
 from media.plane import UdpMediaPlane
 from media.recorder import Recorder
 from records.attachment_blobs import SqlAttachmentBlobs
@@ -64,7 +65,8 @@ async def open_services(
     attachments = AttachmentService(store, SqlAttachmentBlobs(database, sealer, blobs), event_log)
     await attachments.sweep()
 
-    segments = SegmentSink(database, sealer, blobs)
+    segments = SegmentSink(database, sealer, blobs, measure=measure)
+    await segments.adopt()
     recorded_media = RecordedMedia(database, sealer, blobs)
     demonstration = await _demonstration(settings, store, event_log, Footage(segments, recorded_media))
     composition = Composition(store=store, log=event_log, blobs=blobs, media=recorded_media, segments=segments)
@@ -111,6 +113,7 @@ async def open_services(
         event_log=event_log,
         blobs=blobs,
         recorded_media=recorded_media,
+        segments=segments,
         media=media,
         recorder=recorder,
         rooms=rooms,

@@ -20,6 +20,7 @@ from identity.opaque import digest_of
 from identity.passwords import DEMONSTRATION_PASSWORD, matches
 from identity.principal import Role
 from kernel.ids import RoomId, UserId
+from media.measure import measure
 from records.blobs import BlobStore
 from records.engine import Database
 from records.event_log import SqlEventLog
@@ -43,7 +44,7 @@ class Trial:
         self.store = SqlStore(database, sealer, lambda: self.now)
         self.log = SqlEventLog(database, sealer)
         self.media = RecordedMedia(database, sealer, blobs)
-        self.footage = Footage(SegmentSink(database, sealer, blobs), self.media)
+        self.footage = Footage(SegmentSink(database, sealer, blobs, measure=measure), self.media)
 
     async def start(self) -> Demonstration:
         return await seed(self.store, self.log, self.footage)

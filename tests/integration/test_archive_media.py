@@ -13,7 +13,6 @@ import pytest
 from care.ports import ConsultationFilter
 from care.recording import Recording, RecordingState
 from kernel.ids import ConsultationId, ParticipantId, RecordingId, RoomId
-from records.segments import SegmentSink
 from rooms.events import (
     Fact,
     RecordingStarted,
@@ -65,7 +64,7 @@ class Visit:
             log=services.event_log,
             blobs=services.blobs,
             media=services.recorded_media,
-            segments=SegmentSink(services.recorded_media._database, services.recorded_media._sealer, services.blobs),
+            segments=services.segments,
             worker=worker or WORKER,
         )
 

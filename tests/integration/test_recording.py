@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -102,7 +102,7 @@ async def archive_in(path: Path) -> AsyncIterator[Archive]:
     store = SqlStore(database, sealer, lambda: BEGIN)
     blobs = BlobStore(path / "blobs")
     try:
-        yield Archive(database, sealer, store, blobs, SegmentSink(database, sealer, blobs))
+        yield Archive(database, sealer, store, blobs, SegmentSink(database, sealer, blobs, measure=measure))
     finally:
         await database.close()
 
@@ -173,6 +173,10 @@ async def test_a_consultation_is_composed_with_both_pictures_and_both_voices(arc
     assert all(segment.closed and segment.frames and segment.sha256 for segment in segments)
     assert {gap.reason for segment in segments for gap in segment.gaps} == {"loss"}
     assert not any(segment.gaps for segment in segments if segment.participant == DOCTOR)
+    assert not any(segment.interrupted for segment in segments)
+    for who, source in {(segment.participant, segment.source) for segment in segments}:
+        track = [segment for segment in segments if (segment.participant, segment.source) == (who, source)]
+        assert [segment.previous_sha256 for segment in track] == ["", *(segment.sha256 for segment in track[:-1])]
     everything = b"".join(path.read_bytes() for path in (archive.blobs._root).rglob("*") if path.is_file())
     assert b"webm" not in everything
     assert b"OpusHead" not in everything
@@ -249,7 +253,7 @@ async def test_storage_that_fails_ends_the_recording_and_says_so(
     monkeypatch.undo()
     assert failures == [(ROOM, RECORDING, "storage_full")]
     await recorder.close_recording(ROOM, RECORDING)
-    await archive.sink.adopt(measure, recording=RECORDING)
+    await archive.sink.adopt(recording=RECORDING)
     assert all(segment.closed for segment in await archive.segments())
 
     listen(recorder, DOCTOR, doctor)  # there is room again
@@ -276,13 +280,14 @@ async def test_a_recorder_that_is_behind_drops_packets_and_says_so(archive: Arch
 async def test_a_row_without_a_blob_is_no_hindrance(archive: Archive) -> None:
     spec = SegmentSpec(ROOM, RECORDING, TrackRef(DOCTOR, Source.CAMERA), 0, "vp8", "video/webm", BEGIN)
     await archive.sink._begin(spec, "segments/con_a/usr_doctor-camera-00000")  # and then the process stopped
-    restarted = SegmentSink(archive.database, archive.sealer, archive.blobs)
-    assert restarted.next_index(ROOM, RECORDING, spec.track) == 0
-    writer = await asyncio.to_thread(restarted.open, spec)
+    restarted = SegmentSink(archive.database, archive.sealer, archive.blobs, measure=measure)
+    assert await asyncio.to_thread(restarted.next_index, ROOM, RECORDING, spec.track) == 1
+    writer = await asyncio.to_thread(restarted.open, replace(spec, index=1))
     await asyncio.to_thread(writer.write, b"media")
     await asyncio.to_thread(lambda: writer.close(duration_ms=20, frames=1, gaps=[SegmentGap(0, 5, "loss")]))
     (segment,) = await archive.segments()
     assert (segment.closed, segment.size_bytes, segment.gaps) == (True, 5, (SegmentGap(0, 5, "loss"),))
+    assert (segment.index, segment.previous_sha256, segment.interrupted) == (1, "", False)
 
 
 async def test_a_segment_of_no_recording_is_refused_as_failing_storage(archive: Archive) -> None:
@@ -318,10 +323,12 @@ async def test_killing_the_process_leaves_segments_that_can_be_read(tmp_path: Pa
 
     async with archive_in(tmp_path) as archive:
         assert [segment.closed for segment in await archive.segments()] == [False, False]
-        assert await archive.sink.adopt(measure, recording=RECORDING) == 2
+        assert await archive.sink.adopt(recording=RECORDING) == 2
         segments = await archive.segments()
         assert all(segment.closed and segment.duration_ms > 4500 and segment.sha256 for segment in segments)
-        assert archive.sink.next_index(ROOM, RECORDING, TrackRef(DOCTOR, Source.CAMERA)) == 1
+        assert all(segment.interrupted for segment in segments)
+        track = TrackRef(DOCTOR, Source.CAMERA)
+        assert await asyncio.to_thread(archive.sink.next_index, ROOM, RECORDING, track) == 1
         film = await archive.composed((0, 5000))
         assert film.colour(3500, 0.5, 0.6) == pytest.approx(BLUE, abs=12)
         assert film.loudness(440, 4150, 4900) > 0.07
