@@ -49,6 +49,7 @@ FEEDBACK_NS: Final = 90_000_000  # between two feedbacks about arrivals, as brow
 FEEDBACK_PACKETS: Final = 64  # or as soon as this many have arrived
 WAITING_RETRY_NS: Final = 600_000_000  # a subscriber waits this long before the publisher is reminded
 ESTIMATE_AGE_NS: Final = 10_000_000_000  # a subscriber's estimate older than this says nothing any more
+BURST: Final = 2  # packets of a wake-up that go out at once; then it is a burst, and batches pay
 SOUND_BPS: Final = 64_000  # set aside when a publisher is limited
 
 _HEADER: Final = struct.Struct("!BBHII")
@@ -63,11 +64,13 @@ _AUDIO_LEVEL_WORD: Final = (AUDIO_LEVEL << 4) << 24
 class Forwarder:
     """`PacketPath` in Python. `receive` takes what lies in `buffer`; `flush` ends a wake-up; `tick` every 50 ms.
 
-    `send(octets, address)` is to be set before anything comes; an OSError of it costs one packet. `epoch_ns` added to
+    `send(octets, address)` is to be set before anything comes; an OSError of it costs one packet. `send_segments`
+    does the same for several packets of equal length, side by side, where the system knows how. `epoch_ns` added to
     the packet clock gives nanoseconds since 1970, for the recorder.
     """
 
     send: Callable[[Any, Address], object]
+    send_segments: Callable[[Any, int, Address], object] | None
 
     def __init__(self, *, clock_ns: Callable[[], int], epoch_ns: int) -> None:
         self.buffer = Buffer(DATAGRAM_LIMIT)
@@ -79,9 +82,12 @@ class Forwarder:
         self._clock_ns = clock_ns
         self._epoch_ns = epoch_ns
         self.send = _nowhere
+        self.send_segments = None
         self._by_address: dict[Address, Link] = {}
         self._by_ssrc: dict[int, Link] = {}  # for roaming: the first owner keeps an SSRC
         self._urgent: set[Inbound] = set()
+        self._in_wake_up = 0  # packets forwarded
+        self._batched: set[Link] = set()  # peers that something of this wake-up is still to be sent to
         self._send_time_word = 0
         self._roaming_ns = self.now_ns
         self._roaming_tries = 0
@@ -100,6 +106,7 @@ class Forwarder:
 
     def close(self, link: Link) -> None:
         self.links.discard(link)
+        link.batch.clear()
         for outbound in list(link.outbounds.values()):
             self.remove_outbound(outbound)
         for stream in link.inbounds.values():
@@ -198,6 +205,7 @@ class Forwarder:
     def wake(self) -> None:
         """Begin a wake-up: all of its packets count as arrived now."""
         self.now_ns = now_ns = self._clock_ns()
+        self._in_wake_up = 0
         self._send_time_word = _ABS_SEND_TIME_WORD | (now_ns << 18) // 1_000_000_000 & 0xFFFFFF
 
     def receive(self, size: int, address: Address) -> None:
@@ -228,7 +236,9 @@ class Forwarder:
             self._take_media(link, length[0])
 
     def flush(self) -> None:
-        """End a wake-up: ask for what turned out to be lost in it."""
+        """End a wake-up: send the pictures that came in it, ask for what turned out to be lost in it."""
+        while self._batched:
+            self._send_batch(self._batched.pop())
         while self._urgent:
             self._mend(self._urgent.pop(), self.now_ns)
 
@@ -316,7 +326,10 @@ class Forwarder:
         if tap is not None:
             tap.on_rtp(ext, timestamp, marker != 0, payload, now_ns + self._epoch_ns)
         source = self._in + start
-        out, body, length = self._out_pointer, self._out_body, self._length
+        self._in_wake_up += 1
+        batches = stream.is_video and self._in_wake_up > BURST
+        length = self._length
+        buffer, out, body, at = self._out, self._out_pointer, self._out_body, 0
         for outbound in stream.outbounds:
             if outbound.waiting:
                 if stream.is_video and not begins_key_frame(payload):
@@ -329,11 +342,18 @@ class Forwarder:
             address = link.address
             if address is None:
                 continue
+            if batches:
+                batch = link.batch
+                if extent > batch.room:
+                    self._send_batch(link)
+                buffer, at = batch.buffer, batch.filled
+                out = buffer.pointer + at
+                body = out + _OUT_SIZE
             number = ext + outbound.seq_offset
             stamp = (timestamp + outbound.timestamp_offset) & 0xFFFFFFFF
             _OUT_HEADER.pack_into(
-                self._out.octets,
-                0,
+                buffer.octets,
+                at,
                 0x90,
                 marker | outbound.payload_type,
                 number & 0xFFFF,
@@ -349,11 +369,16 @@ class Forwarder:
                 self.drops["seal_failed"] += 1
                 continue
             sealed = length[0]
-            try:
-                self.send(self._out.view[:sealed], address)
-            except OSError:
-                self.drops["send_failed"] += 1
-                continue
+            if batches:
+                batch.add(extent, sealed)
+                if not at:
+                    self._batched.add(link)
+            else:
+                try:
+                    self.send(buffer.view[:sealed], address)
+                except OSError:
+                    self.drops["send_failed"] += 1
+                    continue
             self.forwarded += 1
             outbound.packets += 1
             outbound.octets += extent
@@ -364,6 +389,13 @@ class Forwarder:
                 outbound.last_ns = now_ns
                 if outbound.is_video:
                     link.last_media_ns = now_ns
+
+    def _send_batch(self, link: Link) -> None:
+        batch = link.batch
+        if link.address is not None and (lost := batch.send(link.address, self.send, self.send_segments)):
+            self.drops["send_failed"] += lost
+            self.forwarded -= lost
+        batch.clear()
 
     def _retransmit(self, outbound: Outbound, seq: int) -> None:
         """Answer a subscriber's request for `seq` as RFC 4588 says, if the packet is still there."""

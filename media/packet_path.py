@@ -2,6 +2,7 @@
 
 from typing import Any, Final, Protocol
 
+from media.batch import Batch
 from media.congestion import ArrivalRecord
 from media.srtp import SrtpKeys
 from media.streams import Inbound, Outbound
@@ -29,6 +30,7 @@ class Link:
         "address",
         "addresses",
         "arrivals",
+        "batch",
         "estimate_bps",
         "estimate_ns",
         "heard_ns",
@@ -63,6 +65,7 @@ class Link:
         self.streams: dict[int, Inbound] = {}  # by SSRC, media and retransmissions
         self.outbounds: dict[int, Outbound] = {}  # by SSRC
         self.arrivals = ArrivalRecord()
+        self.batch = Batch(DATAGRAM_LIMIT)  # pictures that go out at the end of the wake-up
         self.transport_feedback = False
         self.acknowledged_ns = now_ns  # when the last feedback about arrivals was sent
         self.estimate_bps = 0  # what the peer thinks it can receive

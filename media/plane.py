@@ -84,6 +84,7 @@ class UdpMediaPlane:
         certificate = Certificate()
         self._context = certificate.context()
         self._path.send = self._socket.open(self._host, self._port)
+        self._path.send_segments = self._socket.cutter()
         self._fingerprint = certificate.sha256
         self._recorder.observe(self._recording_failed)
 

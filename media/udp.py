@@ -3,8 +3,11 @@
 import asyncio
 import logging
 import socket
+import struct
+import sys
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from media.bindings import Buffer
@@ -13,6 +16,9 @@ from media.stun import Address
 
 BATCH_LIMIT: Final = 128  # datagrams for one wake-up; then the loop's other work has its turn
 SOCKET_BUFFER_BYTES: Final = 4 * 1024 * 1024
+_SOL_UDP: Final = 17  # linux/udp.h
+_UDP_SEGMENT: Final = 103  # since Linux 4.18
+_SEGMENT: Final = struct.Struct("@H")
 SHORTEST: Final = 12  # octets of an RTP header; a STUN header and a DTLS record header are longer
 
 _log = logging.getLogger(__name__)
@@ -77,6 +83,20 @@ class UdpSocket:
         asyncio.get_running_loop().add_reader(opened.fileno(), self._readable)
         return opened.sendto
 
+    def cutter(self) -> Callable[[Any, int, Address], object] | None:
+        """Return what sends several datagrams by one call, `segment` octets each and the last no longer.
+
+        None where the system does not know how. It raises OSError when they are lost.
+        """
+        opened = self._socket
+        if opened is None or sys.platform != "linux":
+            return None
+        try:
+            opened.setsockopt(_SOL_UDP, _UDP_SEGMENT, 0)
+        except OSError:
+            return None
+        return partial(_send_segments, opened)
+
     def close(self) -> None:
         """Stop reading and give the port back."""
         if self._socket is not None:
@@ -116,3 +136,13 @@ class UdpSocket:
         except Exception as error:  # noqa: BLE001
             drops["error"] += 1
             _log.error("after a wake-up: %s", type(error).__name__, exc_info=error)
+
+
+def _send_segments(opened: socket.socket, octets: memoryview, segment: int, address: Address) -> None:
+    try:
+        opened.sendmsg((octets,), ((_SOL_UDP, _UDP_SEGMENT, _SEGMENT.pack(segment)),), 0, address)
+    except BlockingIOError:
+        raise
+    except OSError:  # an interface that can't, or longer than its MTU: the system may still send them one by one
+        for at in range(0, len(octets), segment):
+            opened.sendto(octets[at : at + segment], address)

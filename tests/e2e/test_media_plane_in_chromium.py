@@ -141,7 +141,7 @@ class LossyWay:
         self._share = share
         self._receive, self._send = plane._socket._on_media, plane._path.send
         plane._socket._on_media = self._arrive
-        plane._path.send = self._leave
+        plane._path.send, plane._path.send_segments = self._leave, None
 
     def _arrive(self, size: int, address: Address) -> None:
         if not self._is_lost():

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -124,3 +125,20 @@ async def test_sending_is_at_once() -> None:
     with pytest.raises(OSError, match="Bad file descriptor"):
         send(b"hello", receiver.getsockname())
     receiver.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not cut")
+async def test_what_is_sent_by_one_call_arrives_as_several_datagrams() -> None:
+    async with desk() as (made, receiver, _):
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(2)
+        send = made.socket.cutter()
+        assert send is not None
+        send(memoryview(b"a" * 100 + b"b" * 100 + b"c" * 30), 100, receiver.getsockname())
+        assert [receiver.recv(2048) for _ in range(3)] == [b"a" * 100, b"b" * 100, b"c" * 30]
+        send(memoryview(b"a" * 40000 + b"b" * 20000), 40000, receiver.getsockname())
+        assert [len(receiver.recv(65536)) for _ in range(2)] == [40000, 20000]
+
+
+async def test_a_closed_socket_does_not_cut() -> None:
+    assert Desk().socket.cutter() is None

@@ -36,6 +36,7 @@ class Node:
     def receive(self, datagram: bytes, address: Address) -> None:
         self.path.buffer.octets[: len(datagram)] = datagram
         self.path.receive(len(datagram), address)
+        self.path.flush()
 
     def from_anne(self, packet: bytes) -> None:
         self.receive(self.anne_srtp.seal(packet), ANNE)
@@ -103,6 +104,42 @@ def test_a_packet_of_padding_keeps_the_numbers_without_a_gap() -> None:
     node.from_anne(picture(3, b"\x10\x01"))
     media = [packet for packet in node.to(BO) if packet[1] & 0x7F == 96]
     assert [packet[20:] for packet in media] == [KEY_FRAME, b"", b"\x10\x01"]
+
+
+def test_a_burst_arrives_in_order_and_goes_out_by_fewer_calls() -> None:
+    node = Node()
+    cuts: list[int] = []
+
+    def send_segments(octets: bytes, segment: int, address: Address) -> None:
+        cuts.append(len(octets) // segment)
+        node.sent += [(bytes(octets[at : at + segment]), address) for at in range(0, len(octets), segment)]
+
+    node.path.send_segments = send_segments
+    node.path.wake()
+    for seq in range(1, 41):
+        datagram = node.anne_srtp.seal(picture(seq, KEY_FRAME.ljust(900 + seq // 20, b"k")))
+        node.path.buffer.octets[: len(datagram)] = datagram
+        node.path.receive(len(datagram), ANNE)
+    node.path.flush()
+    media = [packet for packet in node.to(BO) if packet[1] & 0x7F == 96]
+    numbers = [int.from_bytes(packet[2:4], "big") for packet in media]
+    assert numbers == list(range(numbers[0], numbers[0] + 40))
+    assert [len(packet) for packet in media] == [920 + seq // 20 for seq in range(1, 41)]
+    assert sum(cuts) >= 36
+    assert max(cuts) > 8
+
+
+def test_what_waits_for_the_end_of_a_wake_up_is_not_sent_to_somebody_who_left() -> None:
+    node = Node()
+    node.path.wake()
+    for seq in range(1, 7):
+        datagram = node.anne_srtp.seal(picture(seq))
+        node.path.buffer.octets[: len(datagram)] = datagram
+        node.path.receive(len(datagram), ANNE)
+    node.path.close(node.bo)
+    node.sent.clear()
+    node.path.flush()
+    assert [to for _, to in node.sent if to == BO] == []
 
 
 def test_one_subscribers_trouble_is_not_anothers() -> None:
