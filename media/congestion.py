@@ -13,6 +13,7 @@ RECORD_LIMIT: Final = 256  # arrivals kept until the next feedback; more are not
 SPAN_LIMIT: Final = 1024  # sequence numbers that one feedback covers
 FLOOR_BPS: Final = 150_000  # a picture below this is of no use; sound needs a fifth of it
 CEILING_BPS: Final = 10_000_000  # a limit this high is none
+ESTIMATE_AGE_NS: Final = 10_000_000_000  # a subscriber's estimate older than this says nothing any more
 
 _FULL_PERCENT: Final = 95
 _RECOVERY_PERCENT: Final = 108

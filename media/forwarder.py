@@ -21,7 +21,7 @@ from media.bindings import (
     srtp_unprotect,
     srtp_unprotect_rtcp,
 )
-from media.congestion import Viewer
+from media.congestion import ESTIMATE_AGE_NS, Viewer
 from media.packet_path import (
     ABS_SEND_TIME,
     ADDRESS_LIMIT,
@@ -48,7 +48,6 @@ REPORT_NS: Final = 1_000_000_000
 FEEDBACK_NS: Final = 90_000_000  # between two feedbacks about arrivals, as browsers do among themselves
 FEEDBACK_PACKETS: Final = 64  # or as soon as this many have arrived
 WAITING_RETRY_NS: Final = 600_000_000  # a subscriber waits this long before the publisher is reminded
-ESTIMATE_AGE_NS: Final = 10_000_000_000  # a subscriber's estimate older than this says nothing any more
 BURST: Final = 2  # packets of a wake-up that go out at once; then it is a burst, and batches pay
 SOUND_BPS: Final = 64_000  # set aside when a publisher is limited
 

@@ -6,10 +6,12 @@ from typing import Any, Final
 from OpenSSL import SSL
 
 from kernel.ids import ParticipantId
+from media.congestion import ESTIMATE_AGE_NS
 from media.dtls import DtlsServer, DtlsState
 from media.negotiation import Credentials, Negotiation, Site
 from media.packet_path import PacketPath
 from media.quality import Counters
+from media.speaker import Microphone
 from media.streams import AUDIO_CLOCK, Inbound, Outbound
 from media.stun import Address, BindingRequest, binding_success
 from rooms.events import Source
@@ -51,6 +53,7 @@ class Peer:
         }
         self.outbounds: dict[int, Outbound] = {}
         self.counters = Counters(now_ns)
+        self.microphone = Microphone(now_ns)
         self._path = path
         self._context = context
         self._send = send
@@ -148,6 +151,11 @@ class Peer:
             self.state = MediaState.CONNECTED
         return self.state
 
+    def listen(self, now_ns: int) -> None:
+        """Look at how loud the microphone is."""
+        sound = self.inbounds[Source.MICROPHONE]
+        self.microphone.look(sound.level, sound.received, now_ns)
+
     def count(self, now_ns: int) -> Counters:
         """Return the connection's counters up to now."""
         inbounds = [stream for stream in self.inbounds.values() if stream.highest]
@@ -156,16 +164,21 @@ class Peer:
         ways_up = [1000 * stream.jitter / stream.clock_rate for stream in steady]
         ways_down = [1000 * each.jitter / AUDIO_CLOCK for each in self.outbounds.values() if not each.is_video]
         round_trips = [each.round_trip_ns for each in self.outbounds.values() if each.round_trip_ns is not None]
+        link, silent_since_ns = self.link, self.microphone.silent_since_ns
+        is_told = link.estimate_bps and now_ns - link.estimate_ns < ESTIMATE_AGE_NS
         return Counters(
             at_ns=now_ns,
             expected=sum(stream.expected for stream in inbounds),
             received=sum(stream.received for stream in inbounds),
             sent=sum(each.packets for each in self.outbounds.values()),
             lost=sum(max(each.total_lost, 0) for each in self.outbounds.values()),
-            octets_in=self.link.octets_in,
-            octets_out=self.link.octets_out,
+            octets_in=link.octets_in,
+            octets_out=link.octets_out,
+            voice_ns=self.microphone.voice_ns,
             jitter_ms=max([*ways_up, *ways_down], default=0.0),
             round_trip_ms=round(min(round_trips) / 1e6) if round_trips else None,
+            available_bps=link.estimate_bps if is_told else None,
+            microphone_silent_ns=now_ns - silent_since_ns if silent_since_ns is not None else 0,
             silent=self.state is MediaState.SILENT,
         )
 

@@ -26,6 +26,7 @@ from rooms.tracks import Routing
 
 TICK_S: Final = 0.05
 JUDGE_TICKS: Final = 4  # states are looked at five times a second
+LISTEN_TICKS: Final = 2  # microphones ten times
 QUALITY_TICKS: Final = 40  # and quality is told every two seconds
 
 _log = logging.getLogger(__name__)
@@ -246,6 +247,9 @@ class UdpMediaPlane:
         if self._ticks % JUDGE_TICKS == 0:
             for media, peer in list(self._by_link.values()):
                 self._judge(media, peer)
+        if self._ticks % LISTEN_TICKS == 0:
+            for media in list(self._rooms.values()):
+                self._listen(media, now_ns)
         if self._ticks % QUALITY_TICKS == 0:
             for media in list(self._rooms.values()):
                 self._measure(media, now_ns)
@@ -260,6 +264,13 @@ class UdpMediaPlane:
         if state is MediaState.GONE:
             media.leave(peer.participant)
             self._forget_if_empty(media)
+
+    def _listen(self, media: RoomMedia, now_ns: int) -> None:
+        for peer in media.peers.values():
+            peer.listen(now_ns)
+        microphones = {participant: peer.microphone for participant, peer in media.peers.items() if peer.is_sealed}
+        if media.speaker.choose(microphones, now_ns) and self._observer is not None:
+            self._observer.speaker_changed(media.room, media.speaker.participant)
 
     def _measure(self, media: RoomMedia, now_ns: int) -> None:
         qualities = {}

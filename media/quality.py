@@ -9,11 +9,12 @@ from rooms.ports import ConnectionQuality
 _BANDS: Final = ((80, 5), (70, 4), (60, 3), (50, 2))
 _BEST: Final = 93.2
 _LOSS_WEIGHT: Final = 2.5  # rating lost for each percent of packets
+_SWITCHED_OFF_NS: Final = 8_000_000_000  # a microphone that works has some noise sooner
 
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What has been counted on one connection up to a moment; all but the last three only grow."""
+    """What has been counted on one connection up to a moment; the first eight only grow."""
 
     at_ns: int
     expected: int = 0  # packets that the person has sent, as numbered
@@ -22,20 +23,21 @@ class Counters:
     lost: int = 0  # of these, as the person's browser reports
     octets_in: int = 0
     octets_out: int = 0
+    voice_ns: int = 0  # time in which the person spoke
     jitter_ms: float = 0.0
     round_trip_ms: int | None = None
+    available_bps: int | None = None  # towards the person, as their browser thinks
+    microphone_silent_ns: int = 0  # for how long their microphone has delivered digital silence
     silent: bool = False
 
 
 def measure(before: Counters, after: Counters) -> ConnectionQuality:
     """Return the quality between two moments. Loss is the worse of both directions."""
     seconds = max((after.at_ns - before.at_ns) / 1e9, 0.001)
-    loss_percent = max(
-        _percent(
-            after.expected - before.expected - (after.received - before.received), after.expected - before.expected
-        ),
-        _percent(after.lost - before.lost, after.sent - before.sent),
-    )
+    expected = after.expected - before.expected
+    loss_up = _percent(expected - (after.received - before.received), expected)
+    loss_down = _percent(after.lost - before.lost, after.sent - before.sent)
+    loss_percent = max(loss_up, loss_down)
     return ConnectionQuality(
         score=1 if after.silent else score(loss_percent, after.round_trip_ms or 0, after.jitter_ms),
         round_trip_ms=after.round_trip_ms,
@@ -43,6 +45,12 @@ def measure(before: Counters, after: Counters) -> ConnectionQuality:
         jitter_ms=round(after.jitter_ms, 1),
         bitrate_up_kbps=_kbps(after.octets_in - before.octets_in, seconds),
         bitrate_down_kbps=_kbps(after.octets_out - before.octets_out, seconds),
+        loss_up_percent=round(loss_up, 1),
+        loss_down_percent=round(loss_down, 1),
+        available_down_kbps=None if after.available_bps is None else after.available_bps // 1000,
+        talk_ms=max(after.voice_ns - before.voice_ns, 0) // 1_000_000,
+        microphone_silent=after.microphone_silent_ns >= _SWITCHED_OFF_NS,
+        is_silent=after.silent,
     )
 
 

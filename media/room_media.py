@@ -7,6 +7,7 @@ from kernel.ids import ParticipantId, RecordingId, RoomId
 from media.negotiation import RECEIVE_LIMIT, ReceiveSection
 from media.packet_path import OPUS, RTX, VP8, PacketPath
 from media.peer import Peer
+from media.speaker import ActiveSpeaker
 from media.streams import Inbound, Outbound
 from media.tap import RecorderPort, TrackTap
 from rooms.tracks import Routing, TrackRef
@@ -29,6 +30,7 @@ class RoomMedia:
         self.room = room
         self.routing = Routing()
         self.peers: dict[ParticipantId, Peer] = {}
+        self.speaker = ActiveSpeaker()
         self._path = path
         self._recorder = recorder
         self._open_peer = open_peer

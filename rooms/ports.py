@@ -57,10 +57,16 @@ class ConnectionQuality:
 
     score: int  # 1 (hardly usable) to 5 (good)
     round_trip_ms: int | None
-    loss_percent: float
+    loss_percent: float  # the worse of both ways
     jitter_ms: float
     bitrate_up_kbps: int
     bitrate_down_kbps: int
+    loss_up_percent: float = 0.0  # from the person to the server
+    loss_down_percent: float = 0.0
+    available_down_kbps: int | None = None  # what their browser thinks it can receive, where it has said so lately
+    talk_ms: int = 0  # how long they spoke, in this measurement's time
+    microphone_silent: bool = False  # for long now their microphone has delivered digital silence
+    is_silent: bool = False  # nothing comes from them at all
 
 
 class MediaObserver(Protocol):
@@ -71,6 +77,8 @@ class MediaObserver(Protocol):
     def state_changed(self, room: RoomId, participant: ParticipantId, state: MediaState) -> None: ...
 
     def quality_measured(self, room: RoomId, qualities: Mapping[ParticipantId, ConnectionQuality]) -> None: ...
+
+    def speaker_changed(self, room: RoomId, participant: ParticipantId | None) -> None: ...
 
     def recording_failed(self, room: RoomId, recording: RecordingId, reason: str) -> None: ...
 

@@ -89,10 +89,15 @@ class Gateway:
                 quality.jitter_ms,
                 quality.bitrate_up_kbps,
                 quality.bitrate_down_kbps,
+                quality.microphone_silent,
             )
             for participant, quality in qualities.items()
         }
         self._tell_call(room, protocol.Quality(cards))
+
+    def speaker_changed(self, room: RoomId, participant: ParticipantId | None) -> None:
+        """Tell everybody in the call who speaks."""
+        self._tell_call(room, protocol.ActiveSpeaker(participant))
 
     def recording_failed(self, room: RoomId, recording: RecordingId, reason: str) -> None:
         """Stop the recording, so that everybody sees that it is off."""

@@ -438,7 +438,10 @@ class MediaStateChanged(ServerEvent, frozen=True):
 
 
 class QualityCard(Struct, frozen=True):
-    """One person's connection over the last seconds, measured at the server; `score` from 1 to 5."""
+    """One person's connection over the last seconds, measured at the server; `score` from 1 to 5.
+
+    `microphone_silent`: for long now their microphone has delivered digital silence, muted or not.
+    """
 
     score: int
     round_trip_ms: int | None
@@ -446,12 +449,19 @@ class QualityCard(Struct, frozen=True):
     jitter_ms: float
     bitrate_up_kbps: int
     bitrate_down_kbps: int
+    microphone_silent: bool = False
 
 
 class Quality(ServerEvent, frozen=True):
     """Everybody's connection in the call, every two seconds."""
 
     participants: dict[str, QualityCard]
+
+
+class ActiveSpeaker(ServerEvent, frozen=True):
+    """Who in the call speaks now; nobody, when `participant` is absent. Not stored."""
+
+    participant: str | None = None
 
 
 class SeatTaken(ServerEvent, frozen=True):
@@ -474,6 +484,7 @@ SERVER_EVENTS: Final[tuple[type[ServerEvent], ...]] = (
     IceServers,
     MediaStateChanged,
     Quality,
+    ActiveSpeaker,
     SeatTaken,
     ServerDraining,
     SessionEnded,

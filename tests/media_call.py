@@ -81,6 +81,7 @@ class Call:
         self.offers: dict[ParticipantId, list[MediaOffer]] = {}
         self.states: dict[ParticipantId, list[MediaState]] = {}
         self.qualities: list[Mapping[ParticipantId, ConnectionQuality]] = []
+        self.speakers: list[ParticipantId | None] = []
         self.failures: list[str] = []
         self.seats: dict[ParticipantId, Seat] = {}
         self.peers: list[MediaPeer] = []
@@ -97,6 +98,9 @@ class Call:
 
     def quality_measured(self, room: RoomId, qualities: Mapping[ParticipantId, ConnectionQuality]) -> None:
         self.qualities.append(qualities)
+
+    def speaker_changed(self, room: RoomId, participant: ParticipantId | None) -> None:
+        self.speakers.append(participant)
 
     def recording_failed(self, room: RoomId, recording: RecordingId, reason: str) -> None:
         self.failures.append(reason)

@@ -22,6 +22,7 @@ const RELAYED = /** @type {const} */ ([
   'ice_servers',
   'media_state',
   'quality',
+  'active_speaker',
   'lobby_changed',
 ]);
 
@@ -42,7 +43,7 @@ const RELAYED = /** @type {const} */ ([
  * @typedef {{
  *   status: [SessionStatus], connected: [], entered: [Entered], entry_failed: [SessionError], events: [import('../state/room.js').WireEvent[]],
  *   seat_taken: [], typing: [{ participant: string }], media_offer: [any], ice_servers: [{ ice_servers: RTCIceServer[] }], media_state: [{ participant: string, state: string }],
- *   quality: [{ participants: Record<string, any> }], lobby_changed: [any],
+ *   quality: [{ participants: Record<string, any> }], active_speaker: [{ participant?: string }], lobby_changed: [any],
  * }} SessionEvents
  */
 

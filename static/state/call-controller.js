@@ -17,6 +17,7 @@
  *   local         LocalMedia (rtc/devices.js: tracks, muted, state.access, state.found, choose(), flip() …)
  *   media         MediaConnection (rtc/connection.js: status, remote(participant, source), stats)
  *   quality       { [participant]: { score 1..5, round_trip_ms, loss_percent, … } }, measured by the server
+ *   speaker       the id of whoever speaks now, as the server hears it; '' when nobody does
  *   entries       Entry[] (state/chat.js): the conversation, mine on their way included
  *   typists       names of those who type
  *   unread        number of messages of others I have not seen
@@ -40,7 +41,7 @@ import { admitted, emptyRoom, participantOf, reduceRoom, unread, waiting } from 
 /** @typedef {import('./room.js').Source} Source */
 /** @typedef {import('./room.js').Attachment} Attachment */
 /** @typedef {'entering' | 'waiting' | 'call' | 'left' | 'finished' | 'seat_taken' | 'removed' | 'refused'} Phase */
-/** @typedef {{ score: number, round_trip_ms: number | null, loss_percent: number, jitter_ms: number, bitrate_up_kbps: number, bitrate_down_kbps: number }} Quality */
+/** @typedef {{ score: number, round_trip_ms: number | null, loss_percent: number, jitter_ms: number, bitrate_up_kbps: number, bitrate_down_kbps: number, microphone_silent: boolean }} Quality */
 /** @typedef {{ kind: string, participant?: string, name?: string, text?: string, decision?: string, reason?: string }} Notice */
 /** What was settled before entering (join page). @typedef {{ readiness?: object, consent?: { decision: string, version: string, language: string } }} Prepared */
 /**
@@ -90,6 +91,7 @@ export class CallController {
     this.chat = emptyChat;
     /** @type {Record<string, Quality>} */
     this.quality = {};
+    this.speaker = '';
     this.soundOnly = false;
     /** @type {Error & { code: string } | null} */
     this.error = null;
@@ -351,6 +353,10 @@ export class CallController {
       }),
       session.on('quality', ({ participants }) => {
         this.quality = participants;
+        this._tell();
+      }),
+      session.on('active_speaker', ({ participant }) => {
+        this.speaker = participant ?? '';
         this._tell();
       }),
       this.local.on('changed', () => this._onLocal()),

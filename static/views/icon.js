@@ -71,6 +71,7 @@ const SHAPES = {
   system: svg`<path d="M3 4h18v12H3zM8 20h8"/>`,
   trash: svg`<path d="M4 7h16M9 7V4h6v3M6 7l1 14h10l1-14M10 11v6M14 11v6"/>`,
   upload: svg`<path d="M12 16V5M7 9l5-5 5 5M4 20h16"/>`,
+  voice: svg`<path d="M4 10v4M8 7v10M12 4v16M16 7v10M20 10v4"/>`,
   wifi: svg`<path d="M2.5 9a14 14 0 0 1 19 0M6 12.800a9 9 0 0 1 12 0M9 16.300a4.5 4.5 0 0 1 6 0M12 20v.1"/>`,
   'wifi-off': svg`<path d="M2.5 9a14 14 0 0 1 6-3.300M13 5.100A14 14 0 0 1 21.5 9M6 12.800a9 9 0 0 1 4-2.100M9 16.300a4.5 4.5 0 0 1 6 0M12 20v.1M3 3l18 18"/>`,
 };

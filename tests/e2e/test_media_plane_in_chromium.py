@@ -114,6 +114,8 @@ class Seats:
     def quality_measured(self, room: RoomId, qualities: Mapping[ParticipantId, ConnectionQuality]) -> None:
         self.qualities = qualities
 
+    def speaker_changed(self, room: RoomId, participant: ParticipantId | None) -> None: ...
+
     def recording_failed(self, room: RoomId, recording: RecordingId, reason: str) -> None:
         raise AssertionError(reason)
 

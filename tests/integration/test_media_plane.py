@@ -10,7 +10,7 @@ import pytest
 from benchmarks.media_peer import rtp
 from kernel.clock import utc_now
 from kernel.errors import Invalid
-from kernel.ids import RecordingId, RoomId
+from kernel.ids import ParticipantId, RecordingId, RoomId
 from media import rtcp
 from media.bindings import own_addresses
 from media.plane import UdpMediaPlane
@@ -483,6 +483,22 @@ async def test_quality_is_measured_for_everybody_connected() -> None:
         assert told[BO].bitrate_down_kbps > 10
         assert told[BO].round_trip_ms is not None
         assert told[BO].round_trip_ms < 500
+
+
+async def test_whoever_speaks_is_told_and_how_long_they_spoke() -> None:
+    async with media_call() as call:
+        call.plane.route(ROOM, routing(TrackRef(ANNE, Source.MICROPHONE), TrackRef(BO, Source.MICROPHONE)))
+        anne, bo = await call.seat(ANNE), await call.seat(BO)
+
+        def speaker_after(anne_level: int, bo_level: int) -> ParticipantId | None:
+            anne.send_sound(level=anne_level)
+            bo.send_sound(level=bo_level)
+            return call.speakers[-1] if call.speakers else None
+
+        await until(lambda: speaker_after(30, 127) == ANNE)
+        await until(lambda: speaker_after(127, 30) == BO)
+        assert call.speakers == [ANNE, BO]
+        await until(lambda: speaker_after(127, 30) and any(m.get(BO) and m[BO].talk_ms > 0 for m in call.qualities))
 
 
 async def test_browsers_are_told_the_configured_addresses_or_the_machines_own() -> None:

@@ -10,6 +10,7 @@ from rooms.ports import OwnConsultation
 from tests.builders import DOCTOR, GUEST, PATIENT, post, seat, waiting_room
 from tests.fakes import FakeEventLog
 from tests.socket_server import Client, SocketServer
+from tests.waiting import until
 
 ROOM = RoomId("con_room")
 
@@ -46,6 +47,17 @@ async def test_what_one_person_sends_at_once_is_stored_in_the_order_of_sending(s
         await patient.emit("chat_send", **message(number, f"{number}"))
     await doctor.heard("room_event", kind="message_posted", client_message_id="message-39")
     assert texts(doctor) == [f"{number}" for number in range(40)]
+
+
+async def test_who_speaks_is_told_in_the_call_and_not_to_those_who_wait(server: SocketServer) -> None:
+    doctor, patient = await server.call()
+    guest = await server.seated(GUEST)
+    server.gateway.speaker_changed(ROOM, PATIENT)
+    server.gateway.speaker_changed(ROOM, None)
+    for client in (doctor, patient):
+        await client.heard("active_speaker", participant=PATIENT)
+        await until(lambda client=client: ("active_speaker", {}) in client.told)
+    assert "active_speaker" not in {name for name, _ in guest.told}
 
 
 async def test_a_retry_is_the_same_message_and_is_told_once(server: SocketServer) -> None:

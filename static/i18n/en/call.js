@@ -146,6 +146,7 @@ export default {
   'call.camera_unknown': 'The camera could not be turned on.',
   'call.device_lost': '{kind} was disconnected. We use another one if there is one.',
   'call.their_microphone_off': 'Microphone off',
+  'call.speaks': 'Speaking',
   'call.screen_of': '{name}’s screen',
   'call.person_away': '{name} is not connected at the moment. Please wait.',
   'call.picture_waiting': 'The picture stands still for a moment.',

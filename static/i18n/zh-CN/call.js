@@ -138,6 +138,7 @@ export default {
   'call.camera_busy': '摄像头正被其他程序占用。',
   'call.camera_unknown': '无法打开摄像头。',
   'call.device_lost': '{kind}已断开，如有其他设备将自动切换。',
+  'call.speaks': '正在发言',
   'call.their_microphone_off': '麦克风已关闭',
   'call.screen_of': '{name}的屏幕',
   'call.person_away': '{name}暂时离线，请稍候。',

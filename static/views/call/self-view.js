@@ -55,6 +55,7 @@ export class CSelfView extends CElement {
           .track=${camera}
           .filled=${true}
           .mirrored=${local.facing === 'user'}
+          .speaking=${call.you?.participant === call.speaker}
           .state=${camera ? 'live' : 'no-picture'}
           .micOff=${local.muted.microphone || !local.tracks.microphone}
         ></c-call-tile>

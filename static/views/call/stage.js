@@ -117,6 +117,7 @@ export class CCallStage extends CElement {
         .micOff=${isMuted(person)}
         .state=${stateOf(call, person, source, track)}
         .line=${lineOf(call.quality[person.id])}
+        .speaking=${source === 'camera' && person.id === call.speaker}
         .pinnable=${pinnable}
         .remembers=${true}
         .pinned=${key === this._pinned}

@@ -24,6 +24,7 @@ export class CCallTile extends CElement {
     micOff: { type: Boolean },
     state: { reflect: true },
     line: {},
+    speaking: { type: Boolean, reflect: true },
     pinnable: { type: Boolean },
     pinned: { type: Boolean },
     filled: { type: Boolean },
@@ -48,6 +49,7 @@ export class CCallTile extends CElement {
     this.state = 'live';
     /** @type {import('./parts.js').Line} */
     this.line = 'unknown';
+    this.speaking = false;
     this.pinnable = false;
     this.pinned = false;
     /** Fill the place whatever is cut away. */
@@ -102,6 +104,7 @@ export class CCallTile extends CElement {
       ${this._words()}
       <div class="tile-label">
         ${this.micOff ? html`<c-icon name="microphone-off" .label=${t('call.their_microphone_off')}></c-icon>` : nothing}
+        ${this.speaking ? html`<c-icon class="tile-voice" name="voice" .label=${t('call.speaks')}></c-icon>` : nothing}
         <span class="clip">${this.kind === 'screen' ? t('call.screen_of', { name: this.name }) : this.name}</span>
         ${this.about ? html`<span class="tile-about">${this.about}</span>` : nothing}
         ${

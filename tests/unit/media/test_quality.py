@@ -34,6 +34,18 @@ def test_somebody_silent_is_hardly_usable_whatever_the_counters_say() -> None:
     assert measure(Counters(0), Counters(SECOND, silent=True)).score == 1
 
 
+def test_a_microphone_is_called_silent_after_eight_seconds_of_nothing() -> None:
+    assert not measure(Counters(0), Counters(SECOND, microphone_silent_ns=7 * SECOND)).microphone_silent
+    assert measure(Counters(0), Counters(SECOND, microphone_silent_ns=9 * SECOND)).microphone_silent
+
+
+def test_both_directions_have_their_own_loss_and_talk_is_counted() -> None:
+    before = Counters(0, expected=100, received=100, sent=100, lost=0, voice_ns=SECOND)
+    after = Counters(2 * SECOND, expected=200, received=190, sent=200, lost=2, voice_ns=2 * SECOND)
+    quality = measure(before, after)
+    assert (quality.loss_up_percent, quality.loss_down_percent, quality.talk_ms) == (10.0, 2.0, 1000)
+
+
 def test_a_long_way_costs_points() -> None:
     assert [score(0, rtt, 5) for rtt in (50, 500, 700, 1100)] == [5, 4, 3, 1]
 
