@@ -13,7 +13,8 @@ from pathlib import Path
 from playwright.sync_api import Playwright, expect, sync_playwright
 
 from tests.e2e.conftest import CHROMIUM, Browsers
-from tests.e2e.people import WAIT_MS, Person, Visit
+from tests.e2e.participant import WAIT_MS
+from tests.e2e.people import Person, Visit
 from tests.e2e.pictures import DOCTOR, INTERPRETER, PATIENT, Look, still_file
 from tests.server_process import server_process
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,46 +12,15 @@ import av
 import numpy as np
 from playwright.sync_api import APIRequestContext, Locator, Page, Playwright, ViewportSize, expect
 
+from tests.e2e.participant import PASSWORD, WAIT_MS, Participant
 from tests.e2e.pictures import DOCTOR, PATIENT, Look
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Browsers
 
-PASSWORD = "consilium-demo"
-WAIT_MS = 20_000
 expect.set_options(timeout=WAIT_MS)  # a busy machine is slow, not wrong
 PHONE = ViewportSize(width=390, height=844)
 DESKTOP = ViewportSize(width=1440, height=900)
-
-_STORED = re.compile("sent|read")
-
-_PIXEL = """video => {
-  const canvas = document.createElement('canvas');
-  canvas.width = canvas.height = 8;
-  const context = canvas.getContext('2d');
-  context.drawImage(video, 0, 0, 8, 8);
-  return [...context.getImageData(4, 2, 1, 1).data.slice(0, 3)];
-}"""
-
-_HEARD = """async participant => {
-  const element = document.querySelector('c-call-stage');
-  const track = element?.call.media.remote(participant, 'microphone');
-  if (!track) return null;
-  const context = new AudioContext();
-  const analyser = new AnalyserNode(context, { fftSize: 8192, smoothingTimeConstant: 0 });
-  context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
-  const bins = new Float32Array(analyser.frequencyBinCount);
-  let loudest = { level: -Infinity, hz: 0 };
-  for (let turn = 0; turn < 30; turn += 1) {
-    await new Promise((resolve) => { setTimeout(resolve, 50); });
-    analyser.getFloatFrequencyData(bins);
-    bins.forEach((level, bin) => {
-      if (level > loudest.level) loudest = { level, hz: bin * context.sampleRate / analyser.fftSize };
-    });
-  }
-  await context.close();
-  return loudest;
-}"""
 
 
 class Api:
@@ -86,8 +53,8 @@ class Api:
 
 
 @dataclass
-class Person:
-    """One person's page. Whatever goes wrong in the page fails the test at the end (`troubles`)."""
+class Person(Participant):
+    """One person's page in Chromium, driven by Playwright."""
 
     look: Look
     page: Page
@@ -102,40 +69,38 @@ class Person:
         if message.type == "error" and "Failed to load resource" not in message.text:
             self.troubles.append(f"{self.look.name}: {message.text}")
 
+    def goto(self, url: str) -> None:
+        self.page.goto(url)
+
+    def click(self, selector: str) -> None:
+        self.page.locator(selector).first.click()
+
+    def write(self, selector: str, text: str) -> None:
+        self.page.locator(selector).first.fill(text)
+
+    def press_enter(self, selector: str) -> None:
+        self.page.locator(selector).first.press("Enter")
+
+    def sees_element(self, selector: str) -> None:
+        expect(self.page.locator(selector).first).to_be_visible(timeout=WAIT_MS)
+
+    def sees_no_element(self, selector: str) -> None:
+        expect(self.page.locator(selector)).to_have_count(0, timeout=WAIT_MS)
+
+    def ask(self, function: str, argument: object = None) -> Any:
+        return self.page.evaluate(function, argument)
+
+    def pause(self, milliseconds: int) -> None:
+        self.page.wait_for_timeout(milliseconds)
+
+    def opens_devices(self) -> None:
+        """They open by themselves: the page is allowed to before it asks."""
+
     def at(self, testid: str) -> Locator:
         return self.page.get_by_test_id(testid)
 
-    def press(self, testid: str) -> None:
-        self.at(testid).first.click()
-
-    def sees(self, testid: str) -> None:
-        expect(self.at(testid).first).to_be_visible(timeout=WAIT_MS)
-
-    def sees_no(self, testid: str) -> None:
-        expect(self.at(testid)).to_have_count(0, timeout=WAIT_MS)
-
-    # --- On the way in ---------------------------------------------------------------------------------------------
-
-    def open_link(self, link: str, *, consents: bool = True, waits: bool = True) -> None:
-        """From the link on: device check, the answer about recording, "I'm ready", waiting room."""
-        self.page.goto(link)
-        self.sees("consent-card")
-        expect(self.page.locator("c-device-check video").first).to_be_visible(timeout=WAIT_MS)
-        self.press("consent-given" if consents else "consent-refused")
-        self.press("ready")
-        if waits:
-            self.sees("waiting-room")
-
-    def sign_in(self, url: str, login: str) -> None:
-        self.page.goto(f"{url}/sign-in")
-        self.at("sign-in-login").fill(login)
-        self.at("sign-in-password").fill(PASSWORD)
-        self.press("sign-in-submit")
-        expect(self.page).not_to_have_url(f"{url}/sign-in")
-
-    def tab(self, name: str) -> None:
-        """Open one of the doctor's panels: history, note, people, chat."""
-        self.press(f"tab-{name}")
+    def tile(self, participant: str, source: str = "camera") -> Locator:
+        return self.page.locator(f'[data-testid=tile][data-participant="{participant}"][data-source={source}]')
 
     def agrees_to_be_recorded(self) -> None:
         """A participant in the call changes their answer in the settings."""
@@ -150,68 +115,6 @@ class Person:
         expect(self.at("consent-now")).to_have_attribute("data-decision", "withdrawn")
         self.press("dialog-close")
 
-    def starts_recording(self) -> None:
-        """The doctor presses record, and answers for themselves when asked for the first time."""
-        self.press("record")
-        self.page.locator("dialog[open]").get_by_test_id("consent-given").click()
-        self.press("own-consent-save")
-        self.sees("recording-banner")
-
-    def finishes_the_visit(self) -> None:
-        self.press("finish")
-        self.press("confirm-action")
-        self.sees("visit-over")
-
-    # --- In the call -----------------------------------------------------------------------------------------------
-
-    def tile(self, participant: str, source: str = "camera") -> Locator:
-        return self.page.locator(f'[data-testid=tile][data-participant="{participant}"][data-source={source}]')
-
-    def sees_picture_of(self, participant: str, look: Look | None, source: str = "camera") -> None:
-        """Wait until decoded frames, of the person's own colour if named, are on the screen and go on coming."""
-        video = self.tile(participant, source).locator("video")
-        expect(video).to_be_visible(timeout=WAIT_MS)
-        if look is not None:
-            self.until(lambda: _alike(video.evaluate(_PIXEL), look.rgb), f"the colour of {look.name}")
-        before = video.evaluate("video => video.getVideoPlaybackQuality().totalVideoFrames")
-        self.until(
-            lambda: video.evaluate("video => video.getVideoPlaybackQuality().totalVideoFrames") > before + 10,
-            "more frames",
-        )
-
-    def hears(self, participant: str, look: Look) -> None:
-        """Wait until what arrives from the person is loudest at the tone they hum (or its first overtone)."""
-
-        def humming() -> bool:
-            found = self.page.evaluate(_HEARD, participant)
-            tones = (look.tone_hz, 2 * look.tone_hz)
-            return bool(found) and found["level"] > -70 and any(abs(found["hz"] - tone) < 30 for tone in tones)
-
-        self.until(humming, f"the voice of {look.name}")
-
-    def says(self, text: str) -> None:
-        """Write a message, wait until files that go with it are uploaded, and send it."""
-        self.at("chat-text").fill(text)
-        expect(self.at("chat-send")).to_be_enabled()
-        self.at("chat-text").press("Enter")
-        expect(self.page.locator("[data-testid=message].mine", has_text=text)).to_have_attribute(
-            "data-state", _STORED, timeout=WAIT_MS
-        )
-
-    def reads(self, text: str) -> None:
-        expect(self.at("message").filter(has_text=text)).to_have_count(1, timeout=WAIT_MS)
-
-    def until(self, holds: Any, what: str, *, within_s: float = WAIT_MS / 1000) -> None:
-        """Ask again until `holds()`, or fail saying `what` did not come."""
-        deadline = time.monotonic() + within_s
-        while not holds():
-            assert time.monotonic() < deadline, f"{self.look.name} waited in vain for {what}"
-            self.page.wait_for_timeout(100)
-
-
-def _alike(pixel: list[int], rgb: tuple[int, int, int]) -> bool:
-    return all(abs(have - want) < 40 for have, want in zip(pixel, rgb, strict=True))
-
 
 @dataclass
 class Visit:
@@ -225,7 +128,7 @@ class Visit:
     api: Api
     browsers: Browsers
     stack: ExitStack
-    people: list[Person] = field(default_factory=list)
+    people: list[Participant] = field(default_factory=list)
     language: str = "en"
     dark: bool = False
 
@@ -308,7 +211,8 @@ class Visit:
         return patient, doctor
 
     def no_troubles(self) -> None:
-        assert [trouble for person in self.people for trouble in person.troubles] == []
+        troubles = [trouble for person in self.people for trouble in person.troubles]
+        assert not troubles, troubles
 
 
 def picture_file(colour: tuple[int, int, int]) -> bytes:

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Playwright, expect
 
 from tests.e2e.conftest import Browsers
-from tests.e2e.people import PASSWORD, WAIT_MS, Api, Person, Visit
+from tests.e2e.participant import PASSWORD, WAIT_MS
+from tests.e2e.people import Api, Person, Visit
 from tests.e2e.pictures import INTERPRETER
 from tests.server_process import server_process
 

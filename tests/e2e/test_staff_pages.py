@@ -9,7 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.e2e.people import PASSWORD, WAIT_MS, Person, Visit
+from tests.e2e.participant import PASSWORD, WAIT_MS
+from tests.e2e.people import Person, Visit
 from tests.e2e.pictures import DOCTOR
 
 STAFF_PAGES = {

@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.archive import decoded, loudness_at, side_colours
-from tests.e2e.people import WAIT_MS, Api, Person, Visit, picture_file
+from tests.e2e.participant import WAIT_MS
+from tests.e2e.people import Api, Person, Visit, picture_file
 from tests.e2e.pictures import DOCTOR, INTERPRETER, PATIENT, Look
 
 WITHOUT_A_WAY = """
