@@ -7,7 +7,7 @@ under the same id; `add` raises `kernel.errors.Conflict` where a promise of uniq
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from care.attachment import StoredFile
@@ -16,7 +16,7 @@ from care.history import HistoryEntry, PatientHistory
 from care.invitation import Invitation
 from care.note import Addendum, VisitNote
 from care.people import Department, Member, Patient
-from care.recording import Recording, Segment
+from care.recording import Recording, RecordingState, Segment
 from care.summary import ConsultationSummary
 from identity.audit import AuditTrail
 from identity.ports import SessionRepository
@@ -197,12 +197,15 @@ class AttachmentBlobs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ArchiveFilter:
-    """Which visits an archive search shows; None means any. Every word must be found in the names, numbers,
-    department or reason of the visit.
+    """Which visits an archive search shows; None means any. Every word must be the beginning of one in the names,
+    numbers, department or reason of the visit; Chinese is found within a name or sentence too.
     """
 
     patient: PatientId | None = None
     clinician: UserId | None = None
+    department: DepartmentId | None = None
+    recorded: RecordingState | None = None  # with a recording in this state
+    longer_than: timedelta | None = None  # with a composed recording of at least this length
     since: datetime | None = None  # scheduled at or after
     until: datetime | None = None  # scheduled before
     words: tuple[str, ...] = ()

@@ -1,31 +1,24 @@
-"""Visits that took place, found by who, when and words."""
+"""Visits that took place, found by who, when, words and what became of the recording."""
 
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, exists, select
 
 from care.consultation import Status
 from care.ports import ArchiveFilter, ArchivePlace
-from care.recording import Recording
+from care.recording import Recording, RecordingState
 from care.summary import ConsultationSummary
 from kernel.ids import ConsultationId
+from records.archive_words import first_place, last_place, place_of, places_of
 from records.consultations import summary_from_row, summary_query
 from records.engine import Connection
 from records.recordings import recording_from_row
-from records.tables import consultations, departments, members, patients, recordings
+from records.tables import archive_words, consultations, recordings
 
+_RARE: Final = (RecordingState.RECORDING, RecordingState.COMPOSING, RecordingState.FAILED)
 _TOOK_PLACE: Final = (Status.IN_PROGRESS, Status.ON_HOLD, Status.FINISHED)
-_SEARCHED: Final = (
-    patients.c.name,
-    patients.c.record_number,
-    members.c.name,
-    members.c.login,
-    departments.c.name_en,
-    departments.c.name_zh,
-    consultations.c.reason,
-    consultations.c.id,
-)
 
 
 class SqlArchive:
@@ -37,35 +30,59 @@ class SqlArchive:
     async def search(
         self, which: ArchiveFilter, *, after: ArchivePlace | None, limit: int
     ) -> list[tuple[ConsultationSummary, Recording | None]]:
-        query = _chosen(summary_query(), which, after).limit(limit)
-        summaries = [summary_from_row(row) for row in await self._connection.execute(query)]
-        found = await self._recordings([summary.id for summary in summaries])
-        return [(summary, found.get(summary.id)) for summary in summaries]
+        ids = [
+            ConsultationId(found) for found in await self._connection.scalars(await self._chosen(which, after, limit))
+        ]
+        rows = await self._connection.execute(summary_query().where(consultations.c.id.in_(ids)))
+        summaries = {summary.id: summary for summary in map(summary_from_row, rows)}
+        found = await self._recordings(ids)
+        return [(summaries[consultation], found.get(consultation)) for consultation in ids]
 
     async def _recordings(self, wanted: list[ConsultationId]) -> dict[ConsultationId, Recording]:
         rows = await self._connection.execute(select(recordings).where(recordings.c.consultation.in_(wanted)))
         return {ConsultationId(row.consultation): recording_from_row(row) for row in rows}
 
+    async def _chosen(self, which: ArchiveFilter, after: ArchivePlace | None, limit: int) -> Select[tuple[str]]:
+        """Select the ids of a page. What the words' index can narrow is asked of it first, then told exactly."""
+        ids = [one for one in (which.patient, which.clinician, which.department) if one is not None]
+        listed = places_of(which.words, ids, is_embedded=self._connection.is_embedded)
+        place = listed.selected_columns.place
+        if after is not None:
+            behind = await place_of(self._connection, after.consultation)
+            listed = listed.where(place < (first_place(after.scheduled_at) if behind is None else behind))
+        return (
+            listed.with_only_columns(archive_words.c.consultation)
+            .join(consultations, consultations.c.id == archive_words.c.consultation)
+            .where(consultations.c.status.in_(_TOOK_PLACE), *_conditions(which, place))
+            .order_by(place.desc())
+            .limit(limit)
+        )
 
-def _chosen(
-    query: Select[*tuple[Any, ...]], which: ArchiveFilter, after: ArchivePlace | None
-) -> Select[*tuple[Any, ...]]:
-    when = consultations.c.scheduled_at
-    query = query.where(consultations.c.status.in_(_TOOK_PLACE))
+
+def _conditions(which: ArchiveFilter, place: ColumnElement[int]) -> Iterator[ColumnElement[bool]]:
     if which.patient is not None:
-        query = query.where(consultations.c.patient == which.patient)
+        yield consultations.c.patient == which.patient
     if which.clinician is not None:
-        query = query.where(consultations.c.clinician == which.clinician)
+        yield consultations.c.clinician == which.clinician
+    if which.department is not None:
+        yield consultations.c.department == which.department
+    when = consultations.c.scheduled_at
     if which.since is not None:
-        query = query.where(when >= which.since)
+        yield place >= first_place(which.since)
+        yield when >= which.since
     if which.until is not None:
-        query = query.where(when < which.until)
-    for word in which.words:
-        query = query.where(or_(*(column.icontains(word, autoescape=True) for column in _SEARCHED)))
-    if after is not None:
-        query = query.where(_behind(when, after.scheduled_at, after.consultation))
-    return query.order_by(when.desc(), consultations.c.id.desc())
+        yield place <= last_place(which.until)
+        yield when < which.until
+    if which.recorded is not None or which.longer_than is not None:
+        yield _with_recording(which)
 
 
-def _behind(when: ColumnElement[datetime], at: datetime, consultation: ConsultationId) -> ColumnElement[bool]:
-    return or_(when < at, and_(when == at, consultations.c.id < consultation))
+def _with_recording(which: ArchiveFilter) -> ColumnElement[bool]:
+    asked = []
+    if which.recorded is not None:
+        asked.append(recordings.c.state == which.recorded)
+    if which.longer_than is not None:
+        asked.append(recordings.c.duration_ms >= which.longer_than // timedelta(milliseconds=1))
+    if which.recorded in _RARE:
+        return consultations.c.id.in_(select(recordings.c.consultation).where(*asked))
+    return exists().where(recordings.c.consultation == consultations.c.id, *asked)

@@ -13,6 +13,7 @@ from care.recording import RecordingState
 from care.summary import ClinicianName, ConsultationSummary, NoteState
 from kernel.errors import NotFound
 from kernel.ids import ConsultationId, DepartmentId, PatientId, RecordingId, UserId
+from records.archive_words import write_words
 from records.engine import Connection, uniqueness_as_conflict
 from records.tables import consultations, departments, members, notes, patients, recordings
 
@@ -36,11 +37,13 @@ class SqlConsultations:
     async def add(self, consultation: Consultation) -> None:
         with uniqueness_as_conflict():
             await self._connection.execute(insert(consultations).values(asdict(consultation)))
+        await write_words(self._connection, consultations.c.id == consultation.id)
 
     async def save(self, consultation: Consultation) -> None:
         statement = update(consultations).where(consultations.c.id == consultation.id).values(asdict(consultation))
         if (await self._connection.execute(statement)).rowcount == 0:
             raise NotFound
+        await write_words(self._connection, consultations.c.id == consultation.id)
 
     async def find(self, which: ConsultationFilter, *, limit: int, newest_first: bool = False) -> list[Consultation]:
         query = _chosen(select(consultations), which, limit=limit, newest_first=newest_first)

@@ -58,6 +58,11 @@ class Connection:
         self._after_commit: list[Callable[[], None]] = []
         self._is_clean = True
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether this is SQLite within our own process."""
+        return self._engine.dialect.name == "sqlite"
+
     @overload
     async def execute(  # type: ignore[overload-overlap]  # only what returns no rows knows how many it touched
         self, statement: TypedReturnsRows[*_Ts], parameters: _Parameters | None = None

@@ -10,6 +10,7 @@ from care.people import Department, Member, Patient, Sex
 from identity.principal import Role
 from kernel.errors import NotFound
 from kernel.ids import DepartmentId, PatientId, UserId
+from records.archive_words import write_words
 from records.engine import Connection, uniqueness_as_conflict
 from records.tables import consultations, departments, members, patients
 
@@ -53,6 +54,7 @@ class SqlPeople:
         with uniqueness_as_conflict():
             if (await self._connection.execute(statement)).rowcount == 0:
                 raise NotFound
+        await write_words(self._connection, consultations.c.clinician == member.id)
 
     async def patient(self, patient: PatientId) -> Patient:
         return await self._patient(patients.c.id == patient)

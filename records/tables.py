@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -186,6 +187,16 @@ consultations = Table(
     Index(None, "clinician", "scheduled_at"),
     Index(None, "patient", "scheduled_at"),
     Index(None, "scheduled_at"),
+)
+
+archive_words = Table(  # what a search of the archive looks through; see records/archive_words.py
+    "archive_words",
+    metadata,
+    Column("place", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),  # by time
+    _id("consultation", nullable=False),
+    Column("words", Text, nullable=False),
+    UniqueConstraint("consultation"),
+    ForeignKeyConstraint(["consultation"], ["consultations.id"]),
 )
 
 invitations = Table(

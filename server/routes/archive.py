@@ -1,6 +1,6 @@
 """The archive: search, one visit's record, its transcript, and the right to watch its recording."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 import msgspec
@@ -15,7 +15,7 @@ from care.transcript_page import page_of
 from identity.principal import Role
 from identity.tokens import VIEWING_LIFETIME
 from kernel.errors import Invalid, NotFound, SignInRequired
-from kernel.ids import PatientId, UserId
+from kernel.ids import DepartmentId, PatientId, UserId
 from server.downloads import download
 from server.endpoint import Call, Input, Routes, json_response
 from server.fields import PRINTABLE, zone_of
@@ -30,12 +30,16 @@ Id = Annotated[str, Meta(max_length=80)]
 
 
 class ArchiveQuery(Input, rename={"since": "from", "until": "to"}):
-    """`from` and `to` are instants of the schedule, `to` is excluded; every word of `q` must be found in the names,
-    the record number, the department or the reason for the visit.
+    """`from` and `to` are instants of the schedule, `to` is excluded. Every word of `q` must begin one in the names,
+    the record number, the department or the reason for the visit; Chinese is found anywhere. `recording` and
+    `longer_than` (minutes) ask for visits that were recorded.
     """
 
     patient: Id | None = None
     clinician: Id | None = None
+    department: Id | None = None
+    recording: RecordingState | None = None
+    longer_than: Annotated[int, Meta(ge=0, le=1440)] | None = None
     since: datetime | None = None
     until: datetime | None = None
     q: Annotated[str, Meta(max_length=200)] = ""
@@ -212,6 +216,9 @@ async def search_archive(call: Call[ArchiveQuery, None]) -> ArchivePageView:
     which = ArchiveFilter(
         patient=None if query.patient is None else PatientId(query.patient),
         clinician=None if query.clinician is None else UserId(query.clinician),
+        department=None if query.department is None else DepartmentId(query.department),
+        recorded=query.recording,
+        longer_than=None if query.longer_than is None else timedelta(minutes=query.longer_than),
         since=query.since,
         until=query.until,
         words=tuple(query.q.split()),

@@ -15,9 +15,21 @@ import { toast } from './toast.js';
 /** @typedef {import('../state/clinic.js').ConsultationSummary} ConsultationSummary */
 /** @typedef {ConsultationSummary & { recording?: { id: string, state: import('../state/clinic.js').RecordingState, duration_ms: number, progress: number, failure?: string } | null }} ArchiveEntry */
 /** @typedef {{ entries: ArchiveEntry[], next: string | null }} Found */
-/** @typedef {{ q: string, patient: string, clinician: string, from: string, to: string }} Filters */
+/** @typedef {{ q: string, patient: string, clinician: string, department: string, from: string, to: string, recording: string, longer_than: string }} Filters */
 
-const FILTERS = /** @type {const} */ (['q', 'patient', 'clinician', 'from', 'to']);
+const FILTERS = /** @type {const} */ ([
+  'q',
+  'patient',
+  'clinician',
+  'department',
+  'from',
+  'to',
+  'recording',
+  'longer_than',
+]);
+const NO_FILTERS = /** @type {Filters} */ (Object.fromEntries(FILTERS.map((name) => [name, ''])));
+const RECORDING_STATES = ['ready', 'composing', 'failed', 'recording'];
+const LENGTHS = [5, 15, 30, 60]; // minutes
 const DAY_MS = 86_400_000;
 const EXPORT_PAGES = 40; // of what the server gives at once
 const COLUMNS = ['date', 'patient', 'doctor', 'department', 'reason', 'note', 'recording'];
@@ -47,11 +59,13 @@ export class CArchive extends Page {
   constructor() {
     super();
     /** @type {Filters} */
-    this._filters = { q: '', patient: '', clinician: '', from: '', to: '' };
+    this._filters = { ...NO_FILTERS };
     /** @type {import('../state/table.js').Sorting} */
     this._sorting = { column: 'date', descending: true };
     /** @type {'' | 'more' | 'export'} */
     this._busy = '';
+    /** @type {Resource<import('../state/clinic.js').Department[]>} */
+    this._departments = new Resource(this, async () => (await api.get('/departments')).departments);
     /** @type {Resource<Found>} */
     this._found = new Resource(this, () => search(this._filters));
   }
@@ -106,28 +120,61 @@ export class CArchive extends Page {
             />
           </div>
         </div>
-        <div class="field">
-          <label for="archive-from">${t('archive.from')}</label>
-          <input
-            id="archive-from"
-            name="from"
-            type="date"
-            .value=${from}
-            max=${to || nothing}
-            data-testid="archive-from"
-          />
-        </div>
-        <div class="field">
-          <label for="archive-to">${t('archive.to')}</label>
-          <input id="archive-to" name="to" type="date" .value=${to} min=${from || nothing} data-testid="archive-to" />
-        </div>
         <button class="button primary" type="submit" data-testid="archive-submit">${t('archive.find')}</button>
+        <div class="archive-filters">
+          <div class="field">
+            <label for="archive-from">${t('archive.from')}</label>
+            <input
+              id="archive-from"
+              name="from"
+              type="date"
+              .value=${from}
+              max=${to || nothing}
+              data-testid="archive-from"
+            />
+          </div>
+          <div class="field">
+            <label for="archive-to">${t('archive.to')}</label>
+            <input id="archive-to" name="to" type="date" .value=${to} min=${from || nothing} data-testid="archive-to" />
+          </div>
+          ${this._choice(
+            'department',
+            (this._departments.value ?? []).map((one) => [one.id, departmentName(one, language())]),
+          )}
+          ${this._choice(
+            'recording',
+            RECORDING_STATES.map((state) => [state, t(`recording_state.${state}`)]),
+          )}
+          ${this._choice(
+            'longer_than',
+            LENGTHS.map((minutes) => [String(minutes), t('archive.minutes', { count: minutes })]),
+          )}
+        </div>
       </form>
     `;
   }
 
+  /** A list to choose one from, or any. It searches when something is chosen. @param {keyof Filters} name @param {[string, string][]} options */
+  _choice(name, options) {
+    return html`<div class="field">
+      <label for=${`archive-${name}`}>${t(`archive.choice.${name}`)}</label>
+      <select
+        id=${`archive-${name}`}
+        name=${name}
+        data-testid=${`archive-${name}`}
+        @change=${(/** @type {Event} */ event) =>
+          this._change({ [name]: /** @type {HTMLSelectElement} */ (event.target).value })}
+      >
+        <option value="" ?selected=${!this._filters[name]}>${t('archive.any')}</option>
+        ${options.map(
+          ([value, text]) => html`<option value=${value} ?selected=${this._filters[name] === value}>${text}</option>`,
+        )}
+      </select>
+    </div>`;
+  }
+
   _chips() {
-    const { patient, clinician, from, to, q } = this._filters;
+    const { patient, clinician, department, from, to, q, recording, longer_than } = this._filters;
     const rows = this._found.value?.entries ?? [];
     /** @type {{ text: string, drop: (keyof Filters)[], name: string }[]} */
     const chips = [];
@@ -145,6 +192,17 @@ export class CArchive extends Page {
         }),
         drop: ['clinician'],
         name: 'clinician',
+      });
+    if (department) {
+      const chosen = this._departments.value?.find((one) => one.id === department);
+      chips.push({ text: chosen ? departmentName(chosen, language()) : '…', drop: ['department'], name: 'department' });
+    }
+    if (recording) chips.push({ text: t(`recording_state.${recording}`), drop: ['recording'], name: 'recording' });
+    if (longer_than)
+      chips.push({
+        text: t('archive.minutes', { count: Number(longer_than) }),
+        drop: ['longer_than'],
+        name: 'longer_than',
       });
     if (from || to) {
       const key = from && to ? 'archive.chip.range' : from ? 'archive.chip.from' : 'archive.chip.to';
@@ -176,7 +234,7 @@ export class CArchive extends Page {
                 class="link-button"
                 type="button"
                 data-testid="clear-filters"
-                @click=${() => this._change({ q: '', patient: '', clinician: '', from: '', to: '' })}
+                @click=${() => this._change(NO_FILTERS)}
               >
                 ${t('archive.clear')}
               </button>`

@@ -9,10 +9,13 @@ from care.consultation import Status
 from care.history import Allergy, Condition, HistoryEntry, Medication, Observation
 from care.note import Addendum, Sections, VisitNote, amended, revised, signed
 from care.ports import ArchiveFilter, ArchivePlace
+from care.recording import RecordingState
 from kernel.errors import Conflict
-from kernel.ids import ConsultationId, EntryId
+from kernel.ids import ConsultationId, DepartmentId, EntryId, ParticipantId, RecordingId
+from records.event_log import SqlEventLog
 from records.histories import OBSERVATIONS_LIMIT
-from tests.small_clinic import HAN, LI, NOON, OTHER_VISIT, ROSE, VISIT, WU, SmallClinic, consultation
+from rooms.events import RecordingStarted, RoomEvent
+from tests.small_clinic import CARDIOLOGY, HAN, LI, NOON, OTHER_VISIT, ROOM, ROSE, VISIT, WU, SmallClinic, consultation
 
 WORDS = Sections("胸闷两天 chest tightness", "BP 150/90", "hypertension", "ramipril 5 mg")
 
@@ -128,7 +131,17 @@ async def found(records: SmallClinic, *words: str) -> list[ConsultationId]:
         (("MR-000001",), [OTHER_VISIT]),
         (("stairs",), [OTHER_VISIT, VISIT]),
         (("%",), []),
-        (("_",), [OTHER_VISIT, VISIT]),  # in their ids
+        (("_",), []),
+        (("雷",), [OTHER_VISIT]),
+        (("内科",), [OTHER_VISIT, VISIT]),
+        (("科心",), []),
+        (("tairs",), []),  # the middle of a word is no beginning
+        (("stai",), [OTHER_VISIT, VISIT]),
+        (("-", "rose", "/"), [VISIT]),
+        (("Ｒｏｓｅ",), [VISIT]),
+        (("MR-000",), [OTHER_VISIT, VISIT]),
+        (('"rose" OR "li"',), []),
+        (("rose*",), [VISIT]),
         (("'; DROP TABLE notes; --",), []),
     ],
 )
@@ -137,6 +150,63 @@ async def test_the_archive_finds_visits_by_words_in_both_scripts(
 ) -> None:
     await finish(records, VISIT, OTHER_VISIT)
     assert await found(records, *words) == visits
+
+
+async def test_a_doctor_is_found_by_the_new_name_after_a_change(records: SmallClinic) -> None:
+    await finish(records, VISIT, OTHER_VISIT)
+    async with records.store.write() as work:
+        await work.people.save_member(replace(HAN, name="韩梅梅"))
+    assert await found(records, "梅梅") == [VISIT]
+    assert await found(records, "mei") == []
+
+
+async def test_a_visit_that_was_moved_is_listed_at_its_new_time(records: SmallClinic) -> None:
+    await finish(records, VISIT, OTHER_VISIT)
+    async with records.store.write() as work:
+        visit = await work.consultations.get(VISIT)
+        await work.consultations.save(replace(visit, scheduled_at=NOON + timedelta(days=1), reason="Second opinion"))
+    assert await found(records) == [VISIT, OTHER_VISIT]
+    assert await found(records, "opinion") == [VISIT]
+    assert await found(records, "chest") == [OTHER_VISIT]
+
+
+async def test_many_visits_of_one_moment_are_all_listed(records: SmallClinic) -> None:
+    many = [ConsultationId(f"con_same_{number:02}") for number in range(20)]
+    async with records.store.write() as work:
+        for each in many:
+            await work.consultations.add(consultation(each, scheduled_at=NOON + timedelta(days=2)))
+    await finish(records, *many)
+    async with records.store.read() as work:
+        hits = await work.archive.search(ArchiveFilter(words=("rose",)), after=None, limit=50)
+        first, last = hits[9][0], hits[-1][0]
+        rest = await work.archive.search(
+            ArchiveFilter(words=("rose",)), after=ArchivePlace(first.scheduled_at, first.id), limit=50
+        )
+    assert sorted(summary.id for summary, _ in hits) == many
+    assert [summary.id for summary, _ in rest] == [summary.id for summary, _ in hits[10:]]
+    assert last.id == many[0], "of one moment the newest entry is listed first"
+
+
+async def test_the_archive_filters_by_state_and_length_of_the_recording(records: SmallClinic) -> None:
+    await finish(records, VISIT, OTHER_VISIT)
+    log = SqlEventLog(records.database, records.sealer)
+    await log.append(ROOM, [RoomEvent(1, NOON, RecordingStarted(RecordingId("rec_1"), ParticipantId(HAN.id)))])
+    async with records.store.write() as work:
+        recording = await work.recordings.of(VISIT)
+        assert recording is not None
+        await work.recordings.save(
+            replace(recording, state=RecordingState.READY, duration_ms=600_000, blob="recordings/x", sha256="0" * 64)
+        )
+    for which, expected in (
+        (ArchiveFilter(recorded=RecordingState.READY), [VISIT]),
+        (ArchiveFilter(recorded=RecordingState.FAILED), []),
+        (ArchiveFilter(longer_than=timedelta(minutes=10)), [VISIT]),
+        (ArchiveFilter(longer_than=timedelta(minutes=11)), []),
+        (ArchiveFilter(recorded=RecordingState.READY, words=("li",)), []),
+    ):
+        async with records.store.read() as work:
+            hits = await work.archive.search(which, after=None, limit=10)
+        assert [summary.id for summary, _ in hits] == expected, which
 
 
 async def test_the_archive_holds_only_visits_that_took_place(records: SmallClinic) -> None:
@@ -152,6 +222,8 @@ async def test_the_archive_filters_by_patient_doctor_and_time(records: SmallClin
         (ArchiveFilter(patient=ROSE.id), [VISIT]),
         (ArchiveFilter(clinician=WU.id), [OTHER_VISIT]),
         (ArchiveFilter(patient=ROSE.id, clinician=WU.id), []),
+        (ArchiveFilter(department=CARDIOLOGY.id, words=("rose",)), [VISIT]),
+        (ArchiveFilter(department=DepartmentId("dep_other")), []),
         (ArchiveFilter(since=NOON + hour), [OTHER_VISIT]),
         (ArchiveFilter(until=NOON + hour), [VISIT]),
         (ArchiveFilter(since=NOON, until=NOON + 2 * hour), [OTHER_VISIT, VISIT]),
