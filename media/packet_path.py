@@ -1,8 +1,14 @@
-"""What control may ask of the packets, and what both know of a peer: the seam at which a native loop can be put in."""
+"""What control may ask of the packets, and what both know of a peer: the seam at which a native loop can be put in.
 
+Whatever stands behind `PacketPath` passes `tests/contract/test_packet_path.py`.
+"""
+
+from collections import Counter
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from media.batch import Batch
+from media.bindings import Buffer
 from media.congestion import ArrivalRecord
 from media.srtp import SrtpKeys
 from media.streams import Inbound, Outbound
@@ -80,7 +86,49 @@ class Link:
 
 
 class PacketPath(Protocol):
-    """All that control asks of the packets. Every call returns at once; handles are opaque to anybody but counters."""
+    """All packets of one node: control puts routes in, datagrams go through. Every call returns at once; none raises.
+
+    Handles (`Link`, `Inbound`, `Outbound`) belong to the path: control reads their counters, and writes nothing but
+    `heard_ns` and `transport_feedback` of a link. Whoever owns the socket gives each wake-up as `wake`, `receive` for
+    each datagram, `flush`. Time is the clock's that the path was made with.
+    """
+
+    buffer: Buffer
+    """Where a datagram has to lie for `receive`, which changes it; as long as DATAGRAM_LIMIT."""
+
+    send: Callable[[Any, Address], object]
+    """Sends octets, which are valid during the call only. To be set before anything comes. OSError: one packet lost."""
+
+    send_segments: Callable[[Any, int, Address], object] | None
+    """Sends several packets side by side, each of so many octets, the last one of no more; None where nothing can."""
+
+    drops: Counter[str]
+    """Why datagrams were not taken or packets not sent, a count for each reason. Others add reasons of their own."""
+
+    now_ns: int
+    """When the present wake-up began."""
+
+    forwarded: int
+    """Packets sent to subscribers since the start, without repeated ones."""
+
+    retransmitted: int
+    """Packets sent again because a subscriber missed them."""
+
+    # --- packets ----------------------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Begin a wake-up: what is received until the next one counts as arrived now."""
+
+    def receive(self, size: int, address: Address) -> None:
+        """Take the datagram of `size` octets, 12 or more, that came from `address`: RTP or RTCP by its second octet."""
+
+    def flush(self) -> None:
+        """End a wake-up: whatever it caused has been handed to `send` or `send_segments` when this returns."""
+
+    def tick(self) -> None:
+        """Do what is due by time alone: repeated requests, feedback, reports. Called every 50 ms."""
+
+    # --- routes -----------------------------------------------------------------------------------------------------
 
     def open(self) -> Link:
         """Begin a peer that nothing is known of yet."""

@@ -14,7 +14,7 @@ from kernel.ids import ParticipantId, RecordingId, RoomId
 from media.bindings import Certificate, own_addresses
 from media.forwarder import Forwarder
 from media.negotiation import Site
-from media.packet_path import Link
+from media.packet_path import Link, PacketPath
 from media.peer import Peer
 from media.quality import measure
 from media.room_media import RoomMedia
@@ -60,7 +60,7 @@ class UdpMediaPlane:
         self._silent_after_ns = silent_after // timedelta(microseconds=1) * 1000
         self._gone_after_ns = gone_after // timedelta(microseconds=1) * 1000
         epoch_ns = int(now().timestamp() * 1e9) - clock_ns()
-        self._path = Forwarder(clock_ns=clock_ns, epoch_ns=epoch_ns)
+        self._path: PacketPath = Forwarder(clock_ns=clock_ns, epoch_ns=epoch_ns)
         self._socket = UdpSocket(
             buffer=self._path.buffer,
             drops=self._path.drops,
