@@ -20,9 +20,11 @@ from kernel.errors import Invalid
 from kernel.ids import ConsultationId, ParticipantId, RoomId, UserId
 from rooms.events import Source
 from rooms.ports import EventLog
+from rooms.quality_minutes import QualityMinute
 
 PAGE: Final = 50
 WORDS_LIMIT: Final = 8
+MINUTES: Final = 2000  # of connection quality in one record: eight people for four hours
 _CURSOR_LIMIT: Final = 200
 
 
@@ -72,6 +74,7 @@ class ArchiveRecord:
     transcript: Transcript
     recording: ArchivedRecording | None
     note: VisitNote | None
+    quality: tuple[QualityMinute, ...] = ()
 
 
 class ArchiveService:
@@ -105,6 +108,7 @@ class ArchiveService:
             note = await work.notes.of(consultation)
             recording = await work.recordings.of(consultation)
             segments = [] if recording is None else await work.recordings.segments(recording.id)
+            quality = await work.quality.of(consultation, limit=MINUTES)
         events = await self._log.read(RoomId(consultation))
         spans = Spans.of(events, segments)
         await note_reading(self._store, principal, Action.ARCHIVE_READ, "consultation", consultation, detail=part)
@@ -115,6 +119,7 @@ class ArchiveService:
             if recording is None
             else ArchivedRecording(recording, spans, tuple(segments), gaps_of(segments, spans)),
             note if note.signed_at is not None else None,
+            tuple(quality),
         )
 
 

@@ -21,6 +21,7 @@ from care.summary import ConsultationSummary
 from identity.audit import AuditTrail
 from identity.ports import SessionRepository
 from kernel.ids import AttachmentId, ConsultationId, DepartmentId, InvitationId, PatientId, RecordingId, UserId
+from rooms.quality_minutes import QualityMinute
 
 # People ---------------------------------------------------------------------------------------------------------------
 
@@ -248,6 +249,16 @@ class RecordingRepository(Protocol):
         """Return finished visits whose recording is neither composed nor failed, oldest first."""
 
 
+class QualityRepository(Protocol):
+    """How good everybody's connection was, minute by minute. Implemented by `records/quality.py`."""
+
+    async def add(self, minutes: Sequence[tuple[ConsultationId, QualityMinute]]) -> None:
+        """Store minutes of any consultations."""
+
+    async def of(self, consultation: ConsultationId, *, limit: int) -> list[QualityMinute]:
+        """Return the first `limit` minutes, by time."""
+
+
 # The unit of work -----------------------------------------------------------------------------------------------------
 
 
@@ -278,6 +289,9 @@ class UnitOfWork(Protocol):
 
     @property
     def recordings(self) -> RecordingRepository: ...
+
+    @property
+    def quality(self) -> QualityRepository: ...
 
     @property
     def archive(self) -> ArchiveRepository: ...

@@ -429,6 +429,29 @@ deliveries = Table(  # where each closed segment and each film is
     Index(None, "consultation"),
 )
 
+# How the connections were ---------------------------------------------------------------------------------------------
+
+quality_minutes = Table(  # no words in it, so nothing is sealed
+    "quality_minutes",
+    metadata,
+    _id("consultation", primary_key=True),
+    Column("started_at", Instant, primary_key=True),  # of the first measurement, so a restart makes a second row
+    _id("participant", primary_key=True),
+    Column("score", Integer, nullable=False),
+    Column("round_trip_ms", Integer, nullable=True),
+    Column("loss_percent", Float, nullable=False),
+    Column("jitter_ms", Float, nullable=False),
+    Column("bitrate_up_kbps", Integer, nullable=False),
+    Column("bitrate_down_kbps", Integer, nullable=False),
+    Column("talk_ms", Integer, nullable=False),
+    Column("freeze_ms", Integer, nullable=False),
+    Column("concealed_ms", Integer, nullable=False),
+    Column("frames_per_second", Float, nullable=True),
+    Column("picture_height", Integer, nullable=True),
+    ForeignKeyConstraint(["consultation"], ["consultations.id"]),
+    CheckConstraint("score BETWEEN 1 AND 5", name="score"),
+)
+
 # Who did what ---------------------------------------------------------------------------------------------------------
 
 audit_entries = Table(

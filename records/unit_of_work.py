@@ -15,6 +15,7 @@ from records.histories import SqlHistories
 from records.invitations import SqlInvitations
 from records.notes import SqlNotes
 from records.people import SqlPeople
+from records.quality import SqlQuality
 from records.recordings import SqlRecordings
 from records.sealing import Sealer
 from records.sessions import SqlSessions
@@ -32,6 +33,7 @@ class SqlUnit:
     notes: SqlNotes
     attachments: SqlAttachments
     recordings: SqlRecordings
+    quality: SqlQuality
     archive: SqlArchive
     sessions: SqlSessions
     audit: SqlAuditTrail
@@ -68,6 +70,7 @@ class SqlStore:
             notes=SqlNotes(connection, self._sealer),
             attachments=SqlAttachments(connection, self._sealer),
             recordings=SqlRecordings(connection),
+            quality=SqlQuality(connection),
             archive=SqlArchive(connection),
             sessions=SqlSessions(connection),
             audit=SqlAuditTrail(connection, at=at),

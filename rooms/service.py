@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +16,8 @@ from rooms.commands import Command, Disconnect, Enter, OpenRoom, PostMessage, St
 from rooms.errors import NotSeated, RoomEnded
 from rooms.events import MessagePosted, MessagesRead, ReadinessReported, RoomEvent, VisitFinished
 from rooms.permissions import Seen, may_chat, require_chatting, require_in_call, require_known, seen_by, sees
-from rooms.ports import EventLog, EventPublisher, MediaPlane
+from rooms.ports import ConnectionQuality, EventLog, EventPublisher, MediaPlane
+from rooms.quality_minutes import QualityMinutes, ReceptionReport
 from rooms.room import SEAT_LIMIT, Room, RoomView
 
 _log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class RoomService:
         on_finished: Callable[[RoomId], None] = lambda room: None,  # noqa: ARG005
         seat_limit: int = SEAT_LIMIT,
         idle: timedelta = IDLE,
+        quality: QualityMinutes | None = None,
     ) -> None:
         self._log = log
         self._media = media
@@ -76,6 +78,7 @@ class RoomService:
         self._on_finished = on_finished
         self._seat_limit = seat_limit
         self._idle = idle
+        self._quality = quality or QualityMinutes()
         self._publisher: EventPublisher | None = None
         self._live: dict[RoomId, _LiveRoom] = {}
         self._background: set[asyncio.Task[None]] = set()
@@ -202,6 +205,16 @@ class RoomService:
         if live and live.room and live.room.is_finished:
             raise RoomEnded
         require_chatting(self._person(room, participant))
+
+    def take_quality(self, room: RoomId, qualities: Mapping[ParticipantId, ConnectionQuality]) -> None:
+        """Take what the media plane has measured of everybody in the call of a live room."""
+        if room in self._live:
+            self._quality.measured(room, qualities, now=self._now())
+
+    def take_report(self, room: RoomId, participant: ParticipantId, report: ReceptionReport) -> None:
+        """Take what a browser tells of what it receives. `NotAdmitted` for those who are not in the call."""
+        require_in_call(self._person(room, participant))
+        self._quality.reported(room, participant, report, now=self._now())
 
     def begin_draining(self) -> None:
         """Refuse entries from now on; who is seated goes on."""

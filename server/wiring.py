@@ -22,7 +22,7 @@ from demonstration.footage import Footage
 from identity.service import SignInService
 from identity.tokens import TokenIssuer
 from kernel.clock import Now
-from kernel.ids import ParticipantId
+from kernel.ids import ParticipantId, RoomId
 from media.ice_servers import turn_credentials
 from media.measure import measure
 from media.plane import UdpMediaPlane
@@ -35,10 +35,12 @@ from records.sealing import Sealer
 from records.segments import SegmentSink
 from records.unit_of_work import SqlStore
 from rooms.ports import IceServer
+from rooms.quality_minutes import QualityMinutes
 from rooms.service import RoomService
 from server.composition import Composition
 from server.housekeeping import Housekeeping
 from server.metrics import CountedPublisher, Metrics
+from server.quality_log import QualityLog
 from server.refusal import Refused
 from server.services import Services
 from server.storage import open_database, open_key_ring, record_keys, token_keys
@@ -79,11 +81,21 @@ async def open_services(
     await media.open()
     stack.push_async_callback(media.close)
 
+    minutes = QualityMinutes()
+    quality_log = QualityLog(minutes, store, now)
+    quality_log.start()
+    stack.push_async_callback(quality_log.close)
+
+    def finished(room: RoomId) -> None:
+        composition.finished(room)
+        quality_log.finished(room)
+
     rooms = RoomService(
         log=event_log,
         media=media,
         now=now,
-        on_finished=composition.finished,
+        on_finished=finished,
+        quality=minutes,
         seat_limit=settings.limits.seats,
         idle=timedelta(seconds=settings.limits.room_idle_s),
     )

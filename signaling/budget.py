@@ -18,6 +18,7 @@ COSTS: Final = {
     "media_probe": 30.0,
     "media_join": 5.0,
     "media_restart": 5.0,
+    "quality_report": 10.0,
     "consent_set": 10.0,
     "readiness_report": 5.0,
     "video_reception": 5.0,
@@ -25,8 +26,8 @@ COSTS: Final = {
     "track_mute": 3.0,
     "track_unpublish": 3.0,
 }
-"""What costs more than one: events that read much from the store, set up much, or stay in a room's log for ever
-though a person does them seldom.
+"""What costs more than one: events that read much from the store, set up much, stay in a room's log for ever
+though a person does them seldom, or come from a clock and not from a person.
 """
 
 

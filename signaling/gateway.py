@@ -80,7 +80,8 @@ class Gateway:
         self._tell_call(room, protocol.MediaStateChanged(participant, state))
 
     def quality_measured(self, room: RoomId, qualities: Mapping[ParticipantId, ConnectionQuality]) -> None:
-        """Tell everybody in the call how everybody's connection is."""
+        """Tell everybody in the call how everybody's connection is, and keep it with the consultation."""
+        self._rooms.take_quality(room, qualities)
         cards = {
             str(participant): protocol.QualityCard(
                 quality.score,

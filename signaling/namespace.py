@@ -16,6 +16,7 @@ from rooms import commands
 from rooms.errors import NotSeated
 from rooms.events import Body
 from rooms.ports import AttachmentDirectory, IceServer, OwnConsultation, Reception, Seat
+from rooms.quality_minutes import ReceptionReport
 from rooms.service import Reading, RoomService
 from signaling import protocol as p
 from signaling.acks import acknowledgement
@@ -72,6 +73,7 @@ class Namespace:
             p.MediaProbe: self._probe_media,
             p.MediaJoin: self._join_media,
             p.MediaAnswer: self._answer_media,
+            p.QualityReport: self._take_report,
             p.MediaRestart: self._restart_media,
             p.MediaLeave: self._leave_media,
             p.LobbyWatch: self._watch_lobby,
@@ -222,6 +224,17 @@ class Namespace:
         await self._rooms.answer_media(
             seating.room, seating.participant, seating.connection, generation=event.generation, sdp=event.sdp
         )
+
+    async def _take_report(self, session: Session, event: p.QualityReport) -> None:
+        seating = _seat_of(session)
+        report = ReceptionReport(
+            freeze_ms=event.freeze_ms,
+            concealed_ms=event.concealed_ms,
+            frames_per_second=event.frames_per_second,
+            picture_height=event.picture_height,
+            round_trip_ms=event.round_trip_ms,
+        )
+        self._rooms.take_report(seating.room, seating.participant, report)
 
     async def _restart_media(self, session: Session, _event: p.MediaRestart) -> None:
         seating = _seat_of(session)

@@ -328,6 +328,22 @@ class MediaAnswer(ClientEvent, frozen=True):
     errors = (NotSeated, NotAdmitted, NotFound)
 
 
+class QualityReport(ClientEvent, frozen=True):
+    """Say, about every ten seconds, how what you receive has been since the last time (from `getStats`).
+
+    `freeze_ms`: a picture stood still; `concealed_ms`: sound was made up because it did not come in time;
+    `picture_height`: of the largest picture. What your browser does not count is left out.
+    """
+
+    freeze_ms: Annotated[int, Meta(ge=0, le=60_000)] = 0
+    concealed_ms: Annotated[int, Meta(ge=0, le=60_000)] = 0
+    frames_per_second: Annotated[float, Meta(ge=0, le=240)] | None = None
+    picture_height: Annotated[int, Meta(ge=0, le=10_000)] | None = None
+    round_trip_ms: Annotated[int, Meta(ge=0, le=60_000)] | None = None
+
+    errors = (NotSeated, NotAdmitted, NotFound)
+
+
 class MediaRestart(ClientEvent, frozen=True):
     """Your network has changed: ask for an offer with new ICE credentials on the same connection."""
 
@@ -390,6 +406,7 @@ CLIENT_EVENTS: Final[tuple[type[ClientEvent], ...]] = (
     MediaProbe,
     MediaJoin,
     MediaAnswer,
+    QualityReport,
     MediaRestart,
     MediaLeave,
     RecordingStart,

@@ -13,6 +13,7 @@ import signaling
 from kernel.errors import Invalid
 from kernel.ids import ParticipantId
 from rooms.ports import EventLog, IceServer
+from rooms.quality_minutes import QualityMinutes
 from rooms.service import RoomService
 from tests.builders import DOCTOR, GUEST, NOON, PATIENT, attachment, principal, seat
 from tests.fakes import (
@@ -60,7 +61,8 @@ class SocketServer:
         self.reception = FakeReception(seat_of=lambda _consultation, who: seat(who) if who in self.invited else None)
         self.invited = set(PEOPLE)
         self.verifier = FakeVerifier({who: principal(who) for who in PEOPLE})
-        self.rooms = RoomService(log=self.log, media=self.media, now=self.clock)
+        self.quality = QualityMinutes()
+        self.rooms = RoomService(log=self.log, media=self.media, now=self.clock, quality=self.quality)
         self.gateway = signaling.create_server(
             verifier=self.verifier,
             rooms=self.rooms,

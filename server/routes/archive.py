@@ -16,6 +16,7 @@ from identity.principal import Role
 from identity.tokens import VIEWING_LIFETIME
 from kernel.errors import Invalid, NotFound, SignInRequired
 from kernel.ids import DepartmentId, PatientId, UserId
+from rooms.quality_minutes import QualityMinute
 from server.downloads import download
 from server.endpoint import Call, Input, Routes, json_response
 from server.fields import PRINTABLE, zone_of
@@ -162,6 +163,7 @@ class ArchiveRecordView(msgspec.Struct, frozen=True, kw_only=True):
     messages: tuple[Message, ...]
     note: NoteView | None
     consents: tuple[ConsentAnswer, ...]
+    quality: tuple[QualityMinute, ...]
 
     @classmethod
     def of(cls, record: ArchiveRecord) -> "ArchiveRecordView":
@@ -173,6 +175,7 @@ class ArchiveRecordView(msgspec.Struct, frozen=True, kw_only=True):
             messages=record.transcript.messages,
             note=None if record.note is None else NoteView.of(record.note),
             consents=record.transcript.consents,
+            quality=record.quality,
         )
 
 

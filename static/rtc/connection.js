@@ -35,7 +35,7 @@ const LIMITS = {
   screen: { maxBitrate: 2_500_000, maxFramerate: 15 },
 };
 
-/** @extends {Emitter<{ changed: [], stats: [Stats] }>} */
+/** @extends {Emitter<{ changed: [], stats: [Stats], report: [RTCStatsReport] }>} */
 export class MediaConnection extends Emitter {
   /** @param {{ signal: Signal, createPeer?: (configuration: RTCConfiguration) => RTCPeerConnection }} parts */
   constructor({ signal, createPeer = (configuration) => new RTCPeerConnection(configuration) }) {
@@ -299,6 +299,7 @@ export class MediaConnection extends Emitter {
         }
       }
     }
+    this.emit('report', report);
     this.stats = { roundTripMs, upKbps: up, downKbps: down, frozen };
     this.emit('stats', this.stats);
   }

@@ -35,6 +35,7 @@
  *            'recording_stopped' | 'consent' | 'screen_ended' | 'device_lost', participant?, name?, text?, decision?, reason? }
  */
 import { conversation, emptyChat, reduceChat, TYPING_SHOWN_MS, TYPING_TOLD_EVERY_MS, typists } from './chat.js';
+import { Reception } from '../rtc/reception.js';
 import { admitted, emptyRoom, participantOf, reduceRoom, unread, waiting } from './room.js';
 
 /** @typedef {import('./room.js').WireEvent} WireEvent */
@@ -100,6 +101,7 @@ export class CallController {
     this._mediaOn = false;
     /** What the server has been told of our tracks. @type {Map<Source, boolean>} */
     this._published = new Map();
+    this._reception = new Reception();
     this._typingToldAt = 0;
     this._readTold = 0;
     /** @type {Map<string, Promise<string>>} */
@@ -364,6 +366,7 @@ export class CallController {
       this.local.on('lost', (kind) => this._notice({ kind: 'device_lost', text: kind })),
       this.media.on('changed', () => this._tell()),
       this.media.on('stats', () => this._tell()),
+      this.media.on('report', (report) => this._reportReception(report)),
       () => clearInterval(timer),
     ];
   }
@@ -545,6 +548,12 @@ export class CallController {
     if (access === 'off') return true;
     if (!this.local.tracks[source]) return this._published.has(source) ? true : undefined;
     return this.local.muted[source];
+  }
+
+  /** @param {RTCStatsReport} stats */
+  _reportReception(stats) {
+    const report = this._reception.look(stats.values(), this._now().getTime());
+    if (report && this._seated && this._mediaOn) this._session.request('quality_report', report).catch(() => {});
   }
 
   // --- Small change ------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@
  * @typedef {{
  *   consultation: import('./clinic.js').ConsultationSummary, participants: Person[], recording?: Recording | null,
  *   timeline: TimelineEvent[], messages: Message[], note?: import('./clinic.js').VisitNote | null, consents: Consent[],
+ *   quality: import('./quality.js').QualityMinute[],
  * }} ArchiveRecord
  * @typedef {{ from: number, to: number }} Stretch
  * @typedef {{ key: string, participant: string, name: string, source: string, bars: Stretch[], gaps: Stretch[] }} Lane

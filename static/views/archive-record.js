@@ -12,6 +12,7 @@ import { eventText } from './transcript.js';
 import './badge.js';
 import './icon.js';
 import './note-text.js';
+import './quality-minutes.js';
 import './record-facts.js';
 import './timeline-strip.js';
 import './viewing-reason.js';
@@ -110,7 +111,9 @@ export class CArchiveRecord extends Page {
         </p>
       </header>
       <div class="record-layout">
-        <div class="stack loose record-main">${this._recording(record)} ${this._transcript(record)}</div>
+        <div class="stack loose record-main">${this._recording(record)} ${this._transcript(record)}
+          <c-quality-minutes .participants=${record.participants} .minutes=${record.quality}></c-quality-minutes>
+        </div>
         <aside class="stack record-side" aria-label=${t('record_page.facts')}>
           ${this._downloads(record)}
           <c-record-facts .record=${record}></c-record-facts>

@@ -17,12 +17,14 @@ from kernel.ids import ConsultationId, ParticipantId, RecordingId
 from records.event_log import SqlEventLog
 from rooms.events import Fact, RecordingStarted, RecordingStopped, RoomEvent, Source, StopReason
 from rooms.ports import SegmentGap
+from rooms.quality_minutes import QualityMinute
 from tests.small_clinic import (
     ADA,
     CATO,
     HAN,
     LI,
     NOON,
+    OTHER_VISIT,
     ROSES_ACCOUNT,
     VISIT,
     WU,
@@ -146,3 +148,30 @@ def test_gaps_lie_on_the_recordings_own_time_in_order() -> None:
         (Source.MICROPHONE, 30_000, 40, "silent"),
         (Source.CAMERA, 62_000, 500, "loss"),
     ]
+
+
+async def test_a_record_tells_how_everybodys_connection_was(archive: ArchiveService, records: SmallClinic) -> None:
+    minutes = [
+        QualityMinute(
+            participant=ParticipantId(who),
+            started_at=NOON + timedelta(minutes=number),
+            score=5 - number,
+            round_trip_ms=None if number else 40,
+            loss_percent=0.5,
+            jitter_ms=3.0,
+            bitrate_up_kbps=800,
+            bitrate_down_kbps=1200,
+            talk_ms=20_000,
+            freeze_ms=300,
+            concealed_ms=0,
+            frames_per_second=29.9,
+            picture_height=720,
+        )
+        for number in range(2)
+        for who in ("pat_rose", "usr_han")
+    ]
+    async with records.store.write() as work:
+        await work.quality.add([(VISIT, minute) for minute in reversed(minutes)])
+        await work.quality.add([])
+    assert list((await archive.record(CUSTODIAN, VISIT)).quality) == minutes
+    assert (await archive.record(CUSTODIAN, OTHER_VISIT)).quality == ()

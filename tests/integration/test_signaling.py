@@ -6,8 +6,8 @@ import pytest
 
 from kernel.ids import ConsultationId, RoomId
 from rooms.events import MessagePosted
-from rooms.ports import OwnConsultation
-from tests.builders import DOCTOR, GUEST, PATIENT, post, seat, waiting_room
+from rooms.ports import ConnectionQuality, OwnConsultation
+from tests.builders import DOCTOR, GUEST, NOON, PATIENT, post, seat, waiting_room
 from tests.fakes import FakeEventLog
 from tests.socket_server import Client, SocketServer
 from tests.waiting import until
@@ -58,6 +58,19 @@ async def test_who_speaks_is_told_in_the_call_and_not_to_those_who_wait(server: 
         await client.heard("active_speaker", participant=PATIENT)
         await until(lambda client=client: ("active_speaker", {}) in client.told)
     assert "active_speaker" not in {name for name, _ in guest.told}
+
+
+async def test_what_is_measured_and_reported_in_a_call_is_gathered_for_the_consultation(server: SocketServer) -> None:
+    doctor, patient = await server.call()
+    guest = await server.seated(GUEST)
+    server.gateway.quality_measured(ROOM, {PATIENT: ConnectionQuality(5, 40, 0.0, 3.0, 800, 1200)})
+    await doctor.heard("quality")
+    assert (await patient.ask("quality_report", freeze_ms=7000, picture_height=360))["ok"]
+    refusal = await guest.ask("quality_report", freeze_ms=7000)
+    assert refusal["error"]["code"] == "room.not_admitted"
+    ((room, minute),) = server.quality.take(now=NOON, all_of_them=True)
+    assert (room, minute.participant) == (ROOM, PATIENT)
+    assert (minute.score, minute.freeze_ms, minute.picture_height) == (3, 7000, 360)
 
 
 async def test_a_retry_is_the_same_message_and_is_told_once(server: SocketServer) -> None:
