@@ -7,10 +7,10 @@ synchronous.
 
 import struct
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from media import rtcp
+from media import layer_changes, rtcp
 from media.bindings import (
     SRTP_TRAILER_LIMIT,
     Buffer,
@@ -21,23 +21,26 @@ from media.bindings import (
     srtp_unprotect,
     srtp_unprotect_rtcp,
 )
-from media.congestion import ESTIMATE_AGE_NS, Viewer
 from media.packet_path import (
     ABS_SEND_TIME,
     ADDRESS_LIMIT,
     AUDIO_LEVEL,
     DATAGRAM_LIMIT,
+    LAYERS,
     MID,
     OPUS,
+    REPAIRED_RID,
+    RID,
     RTX,
     TRANSPORT_SEQUENCE,
     VP8,
     Link,
 )
 from media.srtp import SrtpKeys
-from media.streams import Inbound, Outbound, SenderClock, Stored, begins_key_frame, limit_round_trip
+from media.streams import Inbound, Outbound, Recorded, SenderClock, Stored, begins_key_frame, limit_round_trip
 from media.stun import Address
 from media.tap import TrackTap
+from media.vp8 import renumber_picture
 
 STREAM_LIMIT: Final = 32  # SSRCs of one peer
 LIVE_ADDRESS_NS: Final = 5_000_000_000  # an address heard of within this time is not taken over by another peer
@@ -57,6 +60,7 @@ _OUT_HEADER: Final = struct.Struct("!BBHIIHHI")  # with one word of header exten
 _OUT_SIZE: Final = _OUT_HEADER.size
 _ONE_BYTE_FORM: Final = 0xBEDE  # RFC 8285, 4.2
 _ABS_SEND_TIME_WORD: Final = (ABS_SEND_TIME << 4 | 2) << 24
+LOWEST: Final = LAYERS[0].encode()
 _AUDIO_LEVEL_WORD: Final = (AUDIO_LEVEL << 4) << 24
 
 
@@ -109,9 +113,9 @@ class Forwarder:
         for outbound in list(link.outbounds.values()):
             self.remove_outbound(outbound)
         for stream in link.inbounds.values():
-            for outbound in stream.outbounds:
+            for outbound in (*stream.outbounds, *stream.joining):
                 outbound.attach(None)
-            stream.outbounds = ()
+            stream.outbounds = stream.joining = ()
             stream.tap = None
             self._urgent.discard(stream)
         for address in link.addresses:
@@ -152,9 +156,12 @@ class Forwarder:
         link.address = address
         link.selected_ns = self._clock_ns()
 
-    def add_inbound(self, link: Link, mid: str, *, is_video: bool) -> Inbound:
+    def add_inbound(self, link: Link, mid: str, *, is_video: bool, layers: Sequence[str] = ()) -> Inbound:
         stream = Inbound(link, is_video=is_video)
         link.inbounds[mid.encode()] = stream
+        for layer in layers[1:]:
+            link.inbounds[f"{mid}/{layer}".encode()] = above = Inbound(link, is_video=is_video)
+            stream.layers = (*stream.layers, above)
         return stream
 
     def signal(self, stream: Inbound, ssrc: int, rtx_ssrc: int) -> None:
@@ -164,9 +171,10 @@ class Forwarder:
             stream.rtx_ssrc = self._own(stream, stream.rtx_ssrc, rtx_ssrc)
 
     def publish(self, stream: Inbound, *, published: bool) -> None:
-        if published and not stream.published:
-            stream.begin_again()
-        stream.published = published
+        for layer in stream.layers:
+            if published and not layer.published:
+                layer.begin_again()
+            layer.published = published
 
     def add_outbound(self, link: Link, outbound: Outbound) -> None:
         link.outbounds[outbound.ssrc] = outbound
@@ -176,25 +184,33 @@ class Forwarder:
         outbound.link.outbounds.pop(outbound.ssrc, None)
 
     def attach(self, outbound: Outbound, source: Inbound | None) -> None:
-        before = outbound.source
-        if before is source:
+        if outbound.track is source:
             return
-        if before is not None:
-            before.outbounds = tuple(each for each in before.outbounds if each is not outbound)
+        layer_changes.part(outbound)
         outbound.attach(source)
         if source is not None:
             source.outbounds = (*source.outbounds, outbound)
-            self.ask_key_frame(source)
+            self._want_key_frame(source)
 
     def tap(self, stream: Inbound, tap: TrackTap | None) -> None:
+        for layer in stream.layers:
+            layer.tap = None
+            layer.joining = tuple(each for each in layer.joining if not isinstance(each, Recorded))
+        if tap is not None and len(stream.layers) > 1:
+            tap = recorded = Recorded(tap)
+            stream = layer_changes.highest(stream.layers)
+            recorded.attach(stream)
         stream.tap = tap
         if tap is not None:
-            self.ask_key_frame(stream)
+            self._want_key_frame(stream)
             if stream.clock is not None:
                 arrival_ns = stream.clock.arrival_ns + self._epoch_ns
                 tap.on_sender_report(stream.clock.ntp, stream.clock.rtp_timestamp, arrival_ns)
 
     def ask_key_frame(self, stream: Inbound) -> None:
+        self._want_key_frame(next((layer for layer in stream.layers if layer.tap is not None), stream))
+
+    def _want_key_frame(self, stream: Inbound) -> None:
         if stream.is_video:
             stream.key_frame_wanted = True
             self._mend(stream, self._clock_ns())
@@ -314,8 +330,11 @@ class Forwarder:
         if stream.is_video:
             payload = bytes(self.buffer.view[start : start + extent])
             stream.keep(Stored(ext, timestamp, marker, payload))
-            if (stream.key_frame_wanted or stream.missing) and begins_key_frame(payload):
+            if (stream.key_frame_wanted or stream.missing or stream.joining) and begins_key_frame(payload):
                 stream.begin_key_frame(ext)
+                if stream.joining:
+                    self._join(stream, ext, timestamp)
+                    tap = stream.tap
             if stream.lately_missing or stream.key_frame_wanted:
                 self._urgent.add(stream)
             word = self._send_time_word
@@ -363,6 +382,8 @@ class Forwarder:
                 word,
             )
             memmove(body, source, extent)
+            if outbound.picture_shift is not None:
+                renumber_picture(buffer.octets, at + _OUT_SIZE, extent, outbound.picture_shift)
             length[0] = _OUT_SIZE + extent
             if srtp_protect(link.tx, out, length):
                 self.drops["seal_failed"] += 1
@@ -396,6 +417,12 @@ class Forwarder:
             self.forwarded -= lost
         batch.clear()
 
+    def _join(self, stream: Inbound, ext: int, timestamp: int) -> None:
+        """Change to this layer those who wait for its key frame, and give them its clock."""
+        for outbound in layer_changes.join(stream, ext, timestamp, self.now_ns, self._epoch_ns):
+            if not outbound.waiting:
+                self._tell_clock(stream, outbound)
+
     def _retransmit(self, outbound: Outbound, seq: int) -> None:
         """Answer a subscriber's request for `seq` as RFC 4588 says, if the packet is still there."""
         packet = outbound.stored(seq)
@@ -415,7 +442,7 @@ class Forwarder:
             0x90,
             packet.marker | outbound.rtx_payload_type,
             outbound.rtx_seq,
-            (packet.timestamp + outbound.timestamp_offset) & 0xFFFFFFFF,
+            packet.timestamp,
             outbound.rtx_ssrc,
             _ONE_BYTE_FORM,
             1,
@@ -445,7 +472,7 @@ class Forwarder:
     def _learn(self, link: Link, ssrc: int, payload_type: int) -> Inbound | None:
         """Find the stream of an SSRC that was not announced, by the mid extension of its packet."""
         octets = self.buffer.octets
-        stream = link.inbounds.get(_mid(octets)) if octets[0] & 0x10 else None
+        stream = link.inbounds.get(_name(octets)) if octets[0] & 0x10 else None
         if stream is None or len(link.streams) >= STREAM_LIMIT:
             return None
         if payload_type == RTX and stream.is_video and not stream.rtx_ssrc:
@@ -541,7 +568,9 @@ class Forwarder:
             self._send_control(link, rtcp.picture_loss(stream.ssrc))
 
     def _remind(self, stream: Inbound, now_ns: int) -> None:
-        if now_ns - stream.key_frame_asked_ns >= WAITING_RETRY_NS and any(each.waiting for each in stream.outbounds):
+        if now_ns - stream.key_frame_asked_ns >= WAITING_RETRY_NS and (
+            stream.joining or any(each.waiting for each in stream.outbounds)
+        ):
             stream.key_frame_wanted = True
         if stream.missing or stream.key_frame_wanted:
             self._mend(stream, now_ns)
@@ -555,15 +584,22 @@ class Forwarder:
 
     def _report(self, link: Link, now_ns: int) -> None:
         """Tell a publisher how its streams arrive, and how much of its pictures the viewers can take."""
-        link.sent_bps = (link.octets_out - link.reported_octets) * 8_000_000_000 // (now_ns - link.reported_ns)
+        elapsed_ns = now_ns - link.reported_ns
+        for stream in link.inbounds.values():
+            stream.measure_rate(elapsed_ns)
+        link.sent_bps = (link.octets_out - link.reported_octets) * 8_000_000_000 // elapsed_ns
         link.reported_octets, link.reported_ns = link.octets_out, now_ns
+        for layer in layer_changes.chosen(link, now_ns):
+            self._want_key_frame(layer)
         heard = [stream for stream in link.inbounds.values() if stream.highest and stream.ssrc]
         if heard:
             self._send_control(link, rtcp.receiver_report([stream.report(now_ns) for stream in heard]))
         limits = {
             stream.ssrc: limit
             for stream in heard
-            if stream.is_video and (limit := stream.limit.update(_viewers(stream, now_ns))) is not None
+            if stream.is_video
+            and not layer_changes.is_layered(stream)
+            and (limit := stream.limit.update(layer_changes.viewers(stream, now_ns))) is not None
         }
         if limits:
             self._send_control(link, rtcp.remb(sum(limits.values()) + SOUND_BPS, list(limits)))
@@ -592,28 +628,26 @@ def _nowhere(_octets: Any, _address: Address) -> None:
     raise BlockingIOError("the socket is not open")
 
 
-def _mid(octets: bytearray) -> bytes:
-    """Read the mid extension of the packet in `octets`, whose extension block is known to lie within it."""
+def _name(octets: bytearray) -> bytes:
+    """Read which stream a packet says it is of, as `Link.inbounds` names them.
+
+    Its extension block is known to lie within `octets`.
+    """
+    mid = layer = b""
     at = 12 + 4 * (octets[0] & 15)
     form, words = _EXTENSION.unpack_from(octets, at)
     at += 4
     end = at + 4 * words
     while form == _ONE_BYTE_FORM and at < end:
         head = octets[at]
+        value = bytes(octets[at + 1 : min(at + 2 + (head & 15), end)])
         if head >> 4 == MID:
-            return bytes(octets[at + 1 : min(at + 2 + (head & 15), end)])
+            mid = value
+        elif head >> 4 in {RID, REPAIRED_RID}:
+            layer = value
         at += 2 + (head & 15) if head else 1
-    return b""
+    return mid + b"/" + layer if layer and layer != LOWEST else mid
 
 
 def _round_trips(link: Link) -> Iterator[int]:
     return (each.round_trip_ns for each in link.outbounds.values() if each.round_trip_ns is not None)
-
-
-def _viewers(stream: Inbound, now_ns: int) -> Iterator[Viewer]:
-    """Yield what is known of each subscriber of a picture whose browser has told lately what it can receive."""
-    for outbound in stream.outbounds:
-        link: Link = outbound.link
-        if link.estimate_bps and now_ns - link.estimate_ns < ESTIMATE_AGE_NS:
-            pictures = sum(each.is_video and not each.waiting for each in link.outbounds.values())
-            yield Viewer(link.estimate_bps, link.sent_bps, pictures)

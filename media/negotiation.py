@@ -13,7 +13,18 @@ from typing import Final
 
 from kernel.errors import Invalid
 from kernel.ids import ParticipantId
-from media.packet_path import ABS_SEND_TIME, AUDIO_LEVEL, MID, OPUS, RTX, TRANSPORT_SEQUENCE, VP8
+from media.packet_path import (
+    ABS_SEND_TIME,
+    AUDIO_LEVEL,
+    LAYERS,
+    MID,
+    OPUS,
+    REPAIRED_RID,
+    RID,
+    RTX,
+    TRANSPORT_SEQUENCE,
+    VP8,
+)
 from media.sdp import Answer, AnsweredSection, parse_answer
 from rooms.events import Source
 from rooms.ports import MediaOffer
@@ -29,6 +40,8 @@ _EXTENSIONS: Final = {
     MID: "urn:ietf:params:rtp-hdrext:sdes:mid",
     ABS_SEND_TIME: "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
     TRANSPORT_SEQUENCE: "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+    RID: "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
+    REPAIRED_RID: "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
 }
 
 
@@ -68,6 +81,11 @@ class PublishSection:
     @property
     def is_video(self) -> bool:
         return self.source is not Source.MICROPHONE
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers (RFC 8853) in which it may come, lowest first; a browser that does not know them sends one."""
+        return LAYERS if self.source is Source.CAMERA else ()
 
 
 @dataclass(slots=True)
@@ -211,8 +229,14 @@ class Negotiation:
         return "\r\n".join(lines) + "\r\n"
 
     def _publish_lines(self, section: PublishSection) -> list[str]:
+        extensions: tuple[int, ...]
         extensions = (MID, TRANSPORT_SEQUENCE) if section.is_video else (AUDIO_LEVEL, MID, TRANSPORT_SEQUENCE)
+        if section.layers:
+            extensions = (*extensions, RID, REPAIRED_RID)
         lines = [*self._section_lines(section, "recvonly", extensions)]
+        if section.layers and not section.refused:
+            lines += [f"a=rid:{layer} recv" for layer in section.layers]
+            lines.append("a=simulcast:recv " + ";".join(section.layers))
         if section.is_video:
             rates = (
                 f"x-google-start-bitrate={START_KBPS[section.source]};x-google-max-bitrate={MAX_KBPS[section.source]}"

@@ -4,7 +4,7 @@ Whatever stands behind `PacketPath` passes `tests/contract/test_packet_path.py`.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from media.batch import Batch
@@ -23,6 +23,9 @@ AUDIO_LEVEL: Final = 1
 MID: Final = 2
 ABS_SEND_TIME: Final = 3
 TRANSPORT_SEQUENCE: Final = 4
+RID: Final = 10
+REPAIRED_RID: Final = 11
+LAYERS: Final = ("l", "m", "h")  # the names of a camera's layers, lowest first
 
 DATAGRAM_LIMIT: Final = 2048  # octets read of one datagram; larger ones are dropped
 ADDRESS_LIMIT: Final = 8  # addresses that one peer is known by
@@ -148,8 +151,12 @@ class PacketPath(Protocol):
     def select(self, link: Link, address: Address) -> None:
         """Send to this one of the peer's addresses from now on."""
 
-    def add_inbound(self, link: Link, mid: str, *, is_video: bool) -> Inbound:
-        """Expect a stream in the media section `mid`; dropped until it is published."""
+    def add_inbound(self, link: Link, mid: str, *, is_video: bool, layers: Sequence[str] = ()) -> Inbound:
+        """Expect a stream in the media section `mid`; dropped until it is published.
+
+        With `layers` (their names, lowest first) it may come as several of them, which all the other calls treat as
+        the one that is returned.
+        """
 
     def signal(self, stream: Inbound, ssrc: int, rtx_ssrc: int) -> None:
         """Say which SSRCs the publisher announced (0: none). Unannounced ones are learned from the mid extension."""
@@ -164,10 +171,13 @@ class PacketPath(Protocol):
         """End a stream to a subscriber."""
 
     def attach(self, outbound: Outbound, source: Inbound | None) -> None:
-        """Feed a subscriber's stream from `source`; a picture begins with the key frame that is asked for now."""
+        """Feed a subscriber's stream from `source`, in the layer that its way can carry.
+
+        A picture begins with the key frame that is asked for now.
+        """
 
     def tap(self, stream: Inbound, tap: TrackTap | None) -> None:
-        """Let a recorder listen, or no more."""
+        """Let a recorder listen, always to the highest layer that comes, or no more."""
 
     def ask_key_frame(self, stream: Inbound) -> None:
         """Ask the publisher for a picture that needs no earlier one, at most every 0.3 s; a wish is kept till then."""

@@ -48,7 +48,7 @@ class Peer:
         self.negotiation = Negotiation(site, Credentials.random())
         self.credentials = [self.negotiation.credentials]  # the current ones, then those before the last restart
         self.inbounds: dict[Source, Inbound] = {
-            section.source: path.add_inbound(self.link, section.mid, is_video=section.is_video)
+            section.source: path.add_inbound(self.link, section.mid, is_video=section.is_video, layers=section.layers)
             for section in self.negotiation.publish
         }
         self.outbounds: dict[int, Outbound] = {}
@@ -158,7 +158,7 @@ class Peer:
 
     def count(self, now_ns: int) -> Counters:
         """Return the connection's counters up to now."""
-        inbounds = [stream for stream in self.inbounds.values() if stream.highest]
+        inbounds = [stream for stream in self.link.inbounds.values() if stream.highest]
         # Of sound, where there is some: a camera is not on time itself.
         steady = [stream for stream in inbounds if not stream.is_video] or inbounds
         ways_up = [1000 * stream.jitter / stream.clock_rate for stream in steady]

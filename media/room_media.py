@@ -136,7 +136,7 @@ class RoomMedia:
         recording, track = key
 
         def request_key_frame() -> None:
-            if source.tap is not None:
+            if self._taps.get(key, (None,))[0] is source:
                 self._path.ask_key_frame(source)
 
         tap = self._recorder.open(self.room, recording, track, request_key_frame)

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from media.congestion import ViewersLimit
+from media.layers import LayerChoice
 from media.rtcp import ReportBlock
 from media.tap import TrackTap
-from media.vp8 import split_payload
+from media.vp8 import picture_numbers, renumber_picture, split_payload
 
 RING_SIZE: Final = 1024  # packets kept of a video stream: four seconds at 2.5 Mbit/s
 _RING_MASK: Final = RING_SIZE - 1
@@ -20,6 +21,8 @@ NACK_RETRY_NS: Final = 100_000_000
 NACK_GIVE_UP_NS: Final = 1_000_000_000
 KEY_FRAME_INTERVAL_NS: Final = 300_000_000  # a publisher is asked for key frames at most this often
 REPORTS_LIMIT: Final = 16  # sender reports that a receiver may still refer to
+ERAS_LIMIT: Final = 4  # layers before the present one from which requests for lost packets are still answered
+CLOCK_TRUST_S: Final = 2  # sender reports that put a new layer further than this from the old one are not believed
 SILENCE: Final = 127  # audio level in -dBov, RFC 6464
 
 AUDIO_CLOCK: Final = 48000
@@ -57,9 +60,11 @@ class Inbound:
         "highest",
         "is_video",
         "jitter",
+        "joining",
         "key_frame_asked_ns",
         "key_frame_wanted",
         "lately_missing",
+        "layers",
         "level",
         "limit",
         "link",
@@ -67,6 +72,8 @@ class Inbound:
         "octets",
         "outbounds",
         "published",
+        "rate_bps",
+        "rated_octets",
         "received",
         "ring",
         "rtx_ssrc",
@@ -82,6 +89,10 @@ class Inbound:
         self.rtx_ssrc = 0
         self.published = False  # packets of an unpublished source are dropped
         self.outbounds: tuple[Outbound, ...] = ()
+        self.joining: tuple[Outbound, ...] = ()  # they change to this layer at its next key frame
+        self.layers: tuple[Inbound, ...] = (self,)  # of the same picture, lowest first; the first stands for all
+        self.rate_bps = 0  # in the second before
+        self.rated_octets = 0
         self.tap: TrackTap | None = None
         self.highest = 0
         self.base = 0
@@ -108,6 +119,7 @@ class Inbound:
         self.missing.clear()
         self.lately_missing = self.key_frame_wanted = False
         self.clock = None
+        self.rate_bps = 0
         self._transit_timestamp = -1
         self._prior_expected = self._prior_received = 0
 
@@ -198,6 +210,11 @@ class Inbound:
         highest = self.highest - 0x10000 if self.highest else 0
         return ReportBlock(self.ssrc, fraction, expected - self.received, highest, int(self.jitter), last_report, delay)
 
+    def measure_rate(self, elapsed_ns: int) -> None:
+        """Note how much came since the last call."""
+        self.rate_bps = (self.octets - self.rated_octets) * 8_000_000_000 // elapsed_ns
+        self.rated_octets = self.octets
+
     @property
     def expected(self) -> int:
         """Packets that the publisher has sent, as far as its numbers tell."""
@@ -213,6 +230,17 @@ class Inbound:
         self.lately_missing = True
 
 
+class Era(NamedTuple):
+    """The numbers under which a subscriber was sent one layer, from `begin` on."""
+
+    begin: int  # extended, as sent
+    source: Inbound
+    first: int  # extended, at the source
+    seq_offset: int
+    timestamp_offset: int
+    picture_shift: tuple[int, int]
+
+
 class Outbound:
     """One stream that a subscriber receives: the publisher's packets under numbers of our own.
 
@@ -220,8 +248,12 @@ class Outbound:
     """
 
     __slots__ = (
+        "_eras",
+        "_last_picture",
         "_reports",
+        "choice",
         "first",
+        "fraction_lost",
         "highest",
         "is_video",
         "jitter",
@@ -231,6 +263,7 @@ class Outbound:
         "octets",
         "packets",
         "payload_type",
+        "picture_shift",
         "round_trip_ns",
         "rtx_payload_type",
         "rtx_seq",
@@ -240,7 +273,9 @@ class Outbound:
         "ssrc",
         "timestamp_offset",
         "total_lost",
+        "track",
         "waiting",
+        "wanted",
     )
 
     def __init__(
@@ -260,25 +295,55 @@ class Outbound:
         self.rtx_ssrc = rtx_ssrc
         self.rtx_payload_type = rtx_payload_type  # 0: the subscriber does not take retransmissions
         self.rtx_seq = 0
-        self.source: Inbound | None = None
+        self.track: Inbound | None = None  # what it is subscribed to
+        self.source: Inbound | None = None  # the layer of it that is sent
+        self.wanted: Inbound | None = None  # the layer to change to, if any
+        self.choice = LayerChoice()
         self.waiting = True  # for the first packet that can be decoded
         self.first = 0  # extended number at the source of the first packet sent since it was attached
         self.seq_offset = 0
         self.timestamp_offset = 0
+        self.picture_shift: tuple[int, int] | None = None  # added to picture id and TL0PICIDX
         self.highest = 0  # extended, as sent
         self.last_timestamp = 0
         self.last_ns = 0
         self.packets = 0
         self.octets = 0
         self.total_lost = 0
+        self.fraction_lost = 0  # of 256
         self.jitter = 0  # in the stream's clock
         self.round_trip_ns: int | None = None
+        self._eras: list[Era] = []  # what was sent before the present source, newest first
+        self._last_picture: tuple[int, int] | None = None  # the numbers of the last picture before
         self._reports: dict[int, int] = {}  # middle of the NTP time of a sender report -> when it was sent
 
     def attach(self, source: Inbound | None) -> None:
         """Take packets from another stream from now on, or from none."""
-        self.source = source
+        self._end_era()
+        self._eras.clear()
+        self.track = self.source = source
+        self.wanted = None
+        self.choice = LayerChoice()
         self.waiting = True
+
+    def change(self, layer: "Inbound", ext: int, timestamp: int, now_ns: int) -> None:
+        """Take packets from another layer of the same picture from its `ext` on, in which a key frame begins."""
+        before = self.source
+        self._end_era()
+        self.source, self.wanted = layer, None
+        if before is None or self.waiting:
+            self.waiting = True
+            return
+        offset = self.timestamp_offset
+        self.begin(ext, timestamp, now_ns)
+        if before.clock is None or layer.clock is None:
+            return
+        # The same moment of both layers' clocks must get the same time: lips, and the rhythm of the pictures.
+        apart = (layer.clock.ntp - before.clock.ntp) * VIDEO_CLOCK >> 32
+        offset += before.clock.rtp_timestamp + apart - layer.clock.rtp_timestamp
+        forward = (timestamp + offset - self.last_timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+        if abs(forward) <= CLOCK_TRUST_S * VIDEO_CLOCK:
+            self.timestamp_offset = offset if forward > 0 else offset + 1 - forward
 
     def begin(self, ext: int, timestamp: int, now_ns: int) -> None:
         """Settle the offsets so that the source's packet `ext` follows the last one sent, in number and in time."""
@@ -292,14 +357,25 @@ class Outbound:
             elapsed = max((now_ns - self.last_ns) * rate // 1_000_000_000, 1)
             self.seq_offset = self.highest + 1 - ext
             self.timestamp_offset = self.last_timestamp + elapsed - timestamp
+            self._shift_pictures(ext)
 
     def stored(self, seq: int) -> Stored | None:
-        """Return the source's packet that was sent as `seq` (16 bits) if it is still there."""
-        if self.source is None or self.waiting or not self.highest:
-            return None
+        """Return the packet that was sent as `seq` (16 bits), with the numbers it had then, if it is still there.
+
+        Of a layer above the one that the way can carry nothing is sent again: it would keep the way full.
+        """
         behind = (self.highest - seq) & 0xFFFF
-        ext = self.highest - behind - self.seq_offset
-        return self.source.kept(ext) if behind < RING_SIZE and ext >= self.first else None
+        if self.source is None or self.waiting or not self.highest or behind >= RING_SIZE:
+            return None
+        number = self.highest - behind
+        for era in (self._era(self.source), *self._eras):
+            if number >= era.begin:
+                layers = self.track.layers if self.track is not None else ()
+                if len(layers) > 1 and layers.index(era.source) > self.choice.layer:
+                    return None
+                packet = era.source.kept(number - era.seq_offset)
+                return None if packet is None else _renumbered(packet, era)
+        return None
 
     def note_report(self, ntp: int, now_ns: int) -> None:
         """Remember that a sender report with this clock went out."""
@@ -310,11 +386,74 @@ class Outbound:
     def hear(self, block: ReportBlock, now_ns: int) -> None:
         """Take what the subscriber says about this stream."""
         self.total_lost = block.total_lost
+        self.fraction_lost = block.fraction_lost
         self.jitter = block.jitter
         sent_ns = self._reports.get(block.last_report) if block.last_report else None
         if sent_ns is not None:
             round_trip = now_ns - sent_ns - block.delay * 1_000_000_000 // 65536
             self.round_trip_ns = max(round_trip, 0)
+
+    def _era(self, source: Inbound) -> Era:
+        begin = self.first + self.seq_offset
+        return Era(begin, source, self.first, self.seq_offset, self.timestamp_offset, self.picture_shift or (0, 0))
+
+    def _end_era(self) -> None:
+        """Keep what is needed of the present source when another one takes its place."""
+        if self.source is None or self.waiting or not self.highest:
+            return
+        era = self._era(self.source)
+        self._eras = [era, *self._eras[: ERAS_LIMIT - 1]]
+        last = self.highest - self.seq_offset
+        for ext in range(last, max(last - 16, self.first - 1), -1):  # the last ones may be padding
+            packet = self.source.kept(ext)
+            numbers = picture_numbers(packet.payload) if packet is not None else None
+            if numbers is not None:
+                shift = era.picture_shift
+                self._last_picture = ((numbers[0] + shift[0]) & 0x7FFF, (numbers[1] + shift[1]) & 0xFF)
+                return
+
+    def _shift_pictures(self, ext: int) -> None:
+        """Let the picture that begins at the source's `ext` be the one after the last that was sent."""
+        packet = self.source.kept(ext) if self.source is not None else None
+        numbers = picture_numbers(packet.payload) if packet is not None else None
+        if numbers is None or self._last_picture is None:
+            self.picture_shift = None
+            return
+        picture, base = self._last_picture
+        self.picture_shift = (picture + 1 - numbers[0]) & 0x7FFF, (base + 1 - numbers[1]) & 0xFF
+
+
+class Recorded(Outbound):
+    """What a recorder receives of a picture in layers: always under one row of numbers. Implements `TrackTap`."""
+
+    __slots__ = ("tap",)
+
+    def __init__(self, tap: TrackTap) -> None:
+        super().__init__(None, is_video=True, ssrc=0, payload_type=0)
+        self.tap = tap
+
+    def on_rtp(self, extended_seq: int, timestamp: int, marker: bool, payload: bytes, arrival_ns: int) -> None:
+        """Pass one packet of the present layer on; what came before the change to it is not wanted any more."""
+        if self.waiting:
+            self.begin(extended_seq, timestamp, arrival_ns)
+        elif extended_seq < self.first:
+            return
+        number = extended_seq + self.seq_offset
+        stamp = (timestamp + self.timestamp_offset) & 0xFFFFFFFF
+        if number > self.highest:
+            self.highest, self.last_timestamp, self.last_ns = number, stamp, arrival_ns
+        self.tap.on_rtp(number, stamp, marker, payload, arrival_ns)
+
+    def on_sender_report(self, ntp: int, rtp_timestamp: int, arrival_ns: int) -> None:
+        """Pass the publisher's clock on, in the recorder's numbers."""
+        self.tap.on_sender_report(ntp, (rtp_timestamp + self.timestamp_offset) & 0xFFFFFFFF, arrival_ns)
+
+
+def _renumbered(packet: Stored, era: Era) -> Stored:
+    payload = bytearray(packet.payload)
+    renumber_picture(payload, 0, len(payload), era.picture_shift)
+    timestamp = (packet.timestamp + era.timestamp_offset) & 0xFFFFFFFF
+    return Stored(packet.ext, timestamp, packet.marker, bytes(payload))
 
 
 def begins_key_frame(payload: bytes) -> bool:

@@ -42,6 +42,25 @@ def split_payload(payload: bytes) -> tuple[bool, int]:
     return first & 0x17 == 0x10, length
 
 
+def picture_numbers(payload: bytes) -> tuple[int, int] | None:
+    """Return picture id and TL0PICIDX (0 where there is none) of a descriptor with a picture id of 15 bits."""
+    if len(payload) < 4 or not payload[0] & payload[1] & payload[2] & 0x80:
+        return None
+    base = payload[4] if payload[1] & 0x40 and len(payload) > 4 else 0
+    return (payload[2] & 0x7F) << 8 | payload[3], base
+
+
+def renumber_picture(octets: bytearray, at: int, size: int, shift: tuple[int, int]) -> None:
+    """Add `shift` to the numbers that `picture_numbers` reads, in the payload of `size` octets that begins at `at`."""
+    if size < 4 or not octets[at] & octets[at + 1] & octets[at + 2] & 0x80:
+        return
+    number = ((octets[at + 2] << 8 | octets[at + 3]) + shift[0]) & 0x7FFF
+    octets[at + 2] = 0x80 | number >> 8
+    octets[at + 3] = number & 0xFF
+    if octets[at + 1] & 0x40 and size > 4:
+        octets[at + 4] = (octets[at + 4] + shift[1]) & 0xFF
+
+
 def key_frame_size(frame: bytes) -> tuple[int, int] | None:
     """Return width and height when `frame` is a key frame, else None (RFC 6386, 9.1)."""
     if len(frame) < 10 or frame[0] & 1 or frame[3:6] != b"\x9d\x01\x2a":

@@ -34,6 +34,26 @@ const LIMITS = {
   camera: { maxBitrate: 1_700_000, maxFramerate: 30 },
   screen: { maxBitrate: 2_500_000, maxFramerate: 15 },
 };
+/** The layers in which a camera is sent where the browser can, by name: whoever has a narrow way gets a lower one. @type {Record<string, RTCRtpEncodingParameters>} */
+const LARGE = {
+  l: { active: true, maxBitrate: 150_000, scaleResolutionDownBy: 4 },
+  m: { active: true, maxBitrate: 500_000, scaleResolutionDownBy: 2 },
+  h: { active: true, maxBitrate: 1_700_000, scaleResolutionDownBy: 1 },
+};
+/** Chromium sends only the lowest two of a picture this small: they must make the whole of it. @type {Record<string, RTCRtpEncodingParameters>} */
+const MEDIUM = {
+  l: { active: true, maxBitrate: 200_000, scaleResolutionDownBy: 2 },
+  m: { active: true, maxBitrate: 1_000_000, scaleResolutionDownBy: 1 },
+  h: { active: false, maxBitrate: 1_700_000, scaleResolutionDownBy: 1 },
+};
+/** And only the lowest one of this. @type {Record<string, RTCRtpEncodingParameters>} */
+const SMALL = {
+  l: { active: true, maxBitrate: 400_000, scaleResolutionDownBy: 1 },
+  m: { active: false, maxBitrate: 500_000, scaleResolutionDownBy: 1 },
+  h: { active: false, maxBitrate: 1_700_000, scaleResolutionDownBy: 1 },
+};
+const LARGE_PIXELS = 960 * 540;
+const MEDIUM_PIXELS = 480 * 270;
 
 /** @extends {Emitter<{ changed: [], stats: [Stats], report: [RTCStatsReport] }>} */
 export class MediaConnection extends Emitter {
@@ -110,7 +130,9 @@ export class MediaConnection extends Emitter {
    */
   async publish(source, track) {
     this._wanted[source] = track;
-    await this._senders[source]?.replaceTrack(track).catch(() => {}); // a closed connection: the next one takes it from _wanted
+    const sender = this._senders[source];
+    await sender?.replaceTrack(track).catch(() => {}); // a closed connection: the next one takes it from _wanted
+    if (sender && track) await limit(sender, source);
   }
 
   /** @param {string} participant @param {Source} source @returns {MediaStreamTrack | null} */
@@ -313,12 +335,27 @@ export class MediaConnection extends Emitter {
   }
 }
 
+/** The layers that suit a camera's picture. @param {MediaStreamTrack | null} track */
+function layersOf(track) {
+  const { width = 1280, height = 720 } = track?.getSettings?.() ?? {};
+  if (width * height >= LARGE_PIXELS) return LARGE;
+  return width * height >= MEDIUM_PIXELS ? MEDIUM : SMALL;
+}
+
 /** @param {RTCRtpSender} sender @param {Source} source */
 async function limit(sender, source) {
   const parameters = sender.getParameters();
   if (!parameters.encodings?.length) return;
-  const [encoding] = parameters.encodings;
-  if (encoding.maxBitrate === LIMITS[source].maxBitrate) return;
-  Object.assign(encoding, LIMITS[source]);
+  const layered = parameters.encodings.length > 1;
+  const wanted = parameters.encodings.map(({ rid }) => ({
+    ...LIMITS[source],
+    ...(layered ? layersOf(sender.track)[rid ?? ''] : undefined),
+  }));
+  const same = parameters.encodings.every(
+    ({ maxBitrate, scaleResolutionDownBy: scale }, at) =>
+      maxBitrate === wanted[at].maxBitrate && (!layered || scale === wanted[at].scaleResolutionDownBy),
+  );
+  if (same) return;
+  parameters.encodings.forEach((encoding, at) => Object.assign(encoding, wanted[at]));
   await sender.setParameters(parameters).catch(() => {}); // Firefox refuses some of these: it then does without
 }
