@@ -37,7 +37,7 @@ from media.packet_path import (
     Link,
 )
 from media.srtp import SrtpKeys
-from media.streams import Inbound, Outbound, Recorded, SenderClock, Stored, begins_key_frame, limit_round_trip
+from media.streams import Inbound, Outbound, Recorded, SenderClock, begins_key_frame, limit_round_trip
 from media.stun import Address
 from media.tap import TrackTap
 from media.vp8 import renumber_picture
@@ -329,7 +329,7 @@ class Forwarder:
         tap = stream.tap
         if stream.is_video:
             payload = bytes(self.buffer.view[start : start + extent])
-            stream.keep(Stored(ext, timestamp, marker, payload))
+            stream.keep((ext, timestamp, marker, payload))
             if (stream.key_frame_wanted or stream.missing or stream.joining) and begins_key_frame(payload):
                 stream.begin_key_frame(ext)
                 if stream.joining:

@@ -30,7 +30,7 @@ VIDEO_CLOCK: Final = 90000
 
 
 class Stored(NamedTuple):
-    """A packet in the ring, as the publisher sent it."""
+    """A packet from the ring, as the publisher sent it."""
 
     ext: int
     timestamp: int
@@ -99,7 +99,7 @@ class Inbound:
         self.received = 0  # each packet once, recovered ones included
         self.octets = 0
         self.level = SILENCE
-        self.ring: list[Stored | None] = [None] * RING_SIZE if is_video else []
+        self.ring: list[tuple[int, int, int, bytes] | None] = [None] * RING_SIZE if is_video else []
         self.missing: dict[int, tuple[int, int, int]] = {}  # ext -> attempts, next attempt ns, since ns
         self.lately_missing = False  # something in `missing` was not asked for even once
         self.key_frame_wanted = False
@@ -144,7 +144,7 @@ class Inbound:
                 return 0
             if self.is_video:
                 kept = self.ring[ext & _RING_MASK]
-                if kept is not None and kept.ext == ext:
+                if kept is not None and kept[0] == ext:
                     return 0
                 self.missing.pop(ext, None)
         self.received += 1
@@ -161,14 +161,18 @@ class Inbound:
         self._transit = transit
         self._transit_timestamp = timestamp
 
-    def keep(self, packet: Stored) -> None:
-        """Remember a video packet for those who ask for it again."""
-        self.ring[packet.ext & _RING_MASK] = packet
+    def keep(self, packet: tuple[int, int, int, bytes]) -> None:
+        """Remember a video packet, with the fields of `Stored`, for those who ask for it again.
+
+        A plain tuple, because Python's collector passes over those: a node keeps hundreds of thousands, and looking at
+        each would stop its packets for tens of milliseconds.
+        """
+        self.ring[packet[0] & _RING_MASK] = packet
 
     def kept(self, ext: int) -> Stored | None:
         """Return a remembered packet."""
         packet = self.ring[ext & _RING_MASK] if self.is_video else None
-        return packet if packet is not None and packet.ext == ext else None
+        return Stored(*packet) if packet is not None and packet[0] == ext else None
 
     def begin_key_frame(self, ext: int) -> None:
         """Note that a key frame begins at `ext`: what was lost before it is not needed any more."""

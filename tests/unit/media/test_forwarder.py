@@ -1,5 +1,6 @@
 """What is the forwarder's own, beside the promises that `tests/contract/test_packet_path.py` holds it to."""
 
+import gc
 import struct
 
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from media.bindings import SRTP_PROFILES
 from media.forwarder import STREAM_LIMIT, Forwarder
 from media.packet_path import ADDRESS_LIMIT, Link
 from media.srtp import SrtpKeys
-from media.streams import Inbound, Outbound
+from media.streams import RING_SIZE, Inbound, Outbound
 from media.stun import Address
 
 MS = 1_000_000
@@ -99,6 +100,15 @@ def test_a_burst_arrives_in_order_and_goes_out_by_fewer_calls() -> None:
     assert [len(packet) for packet in media] == [920 + seq // 20 for seq in range(1, 41)]
     assert sum(cuts) >= 36
     assert max(cuts) > 8
+
+
+def test_what_is_kept_for_repetition_is_no_burden_to_the_collector() -> None:
+    node = Node()
+    for seq in range(1, RING_SIZE + 1):
+        node.from_anne(picture(seq))
+    gc.collect()
+    assert all(node.camera.ring)
+    assert not any(gc.is_tracked(packet) for packet in node.camera.ring)
 
 
 headers = st.builds(

@@ -14,7 +14,6 @@ from media.streams import (
     Inbound,
     Outbound,
     SenderClock,
-    Stored,
     begins_key_frame,
     limit_round_trip,
 )
@@ -36,7 +35,7 @@ def audio() -> Inbound:
 def take(stream: Inbound, seq: int, now_ns: int = SECOND) -> int:
     ext = stream.accept(seq & 0xFFFF, now_ns)
     if ext and stream.is_video:
-        stream.keep(Stored(ext, seq, 0, b"p%d" % ext))
+        stream.keep((ext, seq, 0, b"p%d" % ext))
     return ext
 
 
