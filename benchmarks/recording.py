@@ -97,6 +97,7 @@ class BlobSink:
         self._blobs = BlobStore(root)
         self._key = DataKey(os.urandom(32))
         self._index = 0
+        self.gaps = 0  # in the segments closed so far
 
     def next_index(self, room: RoomId, recording: RecordingId, track: TrackRef) -> int:
         del room, recording, track
@@ -104,11 +105,12 @@ class BlobSink:
         return self._index
 
     def open(self, spec: SegmentSpec) -> SegmentWriter:
-        return BlobSegment(self._blobs.create(f"segments/{spec.room}/{spec.index}", self._key))
+        return BlobSegment(self, self._blobs.create(f"segments/{spec.room}/{spec.index}", self._key))
 
 
 class BlobSegment:
-    def __init__(self, blob: BlobWriter) -> None:
+    def __init__(self, sink: BlobSink, blob: BlobWriter) -> None:
+        self._sink = sink
         self._blob = blob
 
     def write(self, data: bytes) -> None:
@@ -120,7 +122,7 @@ class BlobSegment:
     def close(self, *, duration_ms: int, frames: int, gaps: Sequence[SegmentGap]) -> None:
         assert duration_ms, "something was recorded"
         assert frames, "in frames"
-        assert not gaps, "without loss"
+        self._sink.gaps += len(gaps)
         self._blob.close()
 
 
@@ -145,9 +147,11 @@ async def fed(sent: Sequence[Packet], recorder: RecorderPort) -> float:
 
 async def ours(sent: Sequence[Packet], root: Path) -> float:
     """Return the CPU seconds that recording `sent` adds."""
-    recorder = Recorder(BlobSink(root))
+    sink = BlobSink(root)
+    recorder = Recorder(sink)
     with_it = await fed(sent, recorder)
     await recorder.shut_down()
+    assert not sink.gaps, "nothing was lost"
     return with_it - await fed(sent, NoRecorder())
 
 
