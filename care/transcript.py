@@ -11,6 +11,7 @@ from kernel.ids import ParticipantId
 from rooms.events import (
     KINDS,
     Attachment,
+    ConnectionRungChanged,
     ConsentRecorded,
     MessagePosted,
     MessagesRead,
@@ -57,6 +58,8 @@ class Happening:
     source: str | None = None
     decision: str | None = None
     reason: str | None = None
+    receives: str | None = None  # what the person's connection carried from then on
+    sends: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +192,8 @@ def _told(event: RoomEvent, offset_ms: int | None) -> Happening | None:  # noqa:
             | TrackUnpublished(participant, source)
         ):
             return replace(told, participant=participant, source=source.value)
+        case ConnectionRungChanged(participant, receives, sends):
+            return replace(told, participant=participant, receives=receives.value, sends=sends.value)
         case RecordingStarted(_, by):
             return replace(told, participant=by)
         case RecordingStopped(_, stopped_by, reason):

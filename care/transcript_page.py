@@ -39,6 +39,14 @@ _SCREEN: Final[dict[str, Words]] = {
     "track_published": ("began to share the screen", "开始共享屏幕"),
     "track_unpublished": ("stopped sharing the screen", "停止共享屏幕"),
 }
+_RUNGS: Final[dict[str, Words]] = {  # best first
+    "high_video": ("has a good connection again", "网络恢复良好"),
+    "low_video": ("has a slow connection: smaller picture", "网络较慢：画面缩小"),
+    "still_picture": ("has a weak connection: voice and a still picture", "网络较差：语音和静止画面"),
+    "audio_only": ("has a weak connection: voice only", "网络较差：仅语音"),
+    "live_text": ("can neither hear nor be heard: text only", "语音中断：仅文字"),
+    "message": ("is away: messages are left for later", "暂时离开：留言"),
+}
 _SEALED: Final[Words] = ("[sealed end to end]", "［端到端加密，服务器不可见］")
 
 _STYLE: Final = """
@@ -163,6 +171,8 @@ def _words_of(happening: Happening, *, is_clinician: bool) -> Words | None:
         return ("came in", "进入诊室")
     if happening.decision is not None:
         return _DECISIONS[happening.decision]
+    if happening.receives is not None and happening.sends is not None:
+        return _RUNGS[max(happening.receives, happening.sends, key=list(_RUNGS).index)]
     if happening.source is not None:
         return _SCREEN.get(happening.kind) if happening.source == "screen" else None
     return _HAPPENINGS.get(happening.kind)

@@ -49,6 +49,7 @@ class Person:
     stays: tuple[Stay, ...] = ()
     removed: bool = False
     readiness: ReadinessReported | None = None
+    away_since: datetime | None = None  # None while connected
 
     @property
     def is_admitted(self) -> bool:
@@ -116,9 +117,9 @@ class Admission:
                 stays = (Stay(event.seq),) if role is Role.CLINICIAN else ()
                 self._people[participant] = Person(participant, role, name, language, event.at, stays=stays)
             case ParticipantConnected(participant, connection):
-                self._change(participant, connection=connection)
+                self._change(participant, connection=connection, away_since=None)
             case ParticipantDisconnected(participant):
-                self._change(participant, connection=None)
+                self._change(participant, connection=None, away_since=event.at)
             case ReadinessReported(participant):
                 self._change(participant, readiness=event.fact)
             case ParticipantAdmitted(participant):

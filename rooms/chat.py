@@ -21,6 +21,11 @@ class ChatLog:
         """Return the place of a message in the room's order, or None when it was never posted."""
         return self._posted.get((author, message))
 
+    def unread_by(self, reader: ParticipantId) -> int:
+        """Return how many messages of others somebody has not read yet."""
+        read = self._read.get(reader, 0)
+        return sum(seq > read and author != reader for (author, _), seq in self._posted.items())
+
     def posting(self, command: PostMessage) -> list[Fact]:
         """Decide what a message from somebody who may write causes. A retry causes nothing."""
         if (command.by, command.client_message_id) in self._posted:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from identity.principal import Role
 from kernel.ids import ConnectionId, MessageId, ParticipantId, RecordingId
-from rooms.events import Attachment, Body, Decision, DeviceState, Source, StopReason
+from rooms.events import Attachment, Body, Decision, DeviceState, Rung, Source, StopReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,20 @@ class ChangeVideoReception:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeRung:
+    """Asked by the server itself, which has measured the person's connection."""
+
+    by: ParticipantId
+    receives: Rung
+    sends: Rung
+
+
+@dataclass(frozen=True, slots=True)
+class NoteAbsence:
+    """Asked by the server itself, when somebody in the call has been away for long."""
+
+
+@dataclass(frozen=True, slots=True)
 class StartRecording:
     """`recording` is used if this is the first start of the consultation."""
 
@@ -149,6 +163,8 @@ Command = (
     | MuteTrack
     | UnpublishTrack
     | ChangeVideoReception
+    | ChangeRung
+    | NoteAbsence
     | StartRecording
     | StopRecording
     | FinishVisit

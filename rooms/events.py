@@ -37,6 +37,17 @@ class DeviceState(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Rung(StrEnum):
+    """How much of a consultation one way of somebody's connection carries, best first."""
+
+    HIGH_VIDEO = "high_video"
+    LOW_VIDEO = "low_video"
+    STILL_PICTURE = "still_picture"  # the voice, and the last good picture
+    AUDIO_ONLY = "audio_only"
+    LIVE_TEXT = "live_text"  # not even the voice; what is written gets through
+    MESSAGE = "message"  # the person is away: a message waits for them
+
+
 class StopReason(StrEnum):
     """Why a recording stopped."""
 
@@ -181,6 +192,15 @@ class VideoReceptionChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionRungChanged:
+    """What somebody's connection carries from now on, found by measuring: towards them, and from them."""
+
+    participant: ParticipantId
+    receives: Rung
+    sends: Rung
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingStarted:
     """`recording` is the same id each time within one consultation: a pause does not make a second one."""
 
@@ -216,6 +236,7 @@ Fact = (
     | TrackMuted
     | TrackUnpublished
     | VideoReceptionChanged
+    | ConnectionRungChanged
     | RecordingStarted
     | RecordingStopped
     | VisitFinished

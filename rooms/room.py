@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from identity.principal import Role
@@ -12,6 +12,7 @@ from rooms.admission import Admission, Person
 from rooms.chat import ChatLog
 from rooms.commands import (
     AdmitParticipant,
+    ChangeRung,
     ChangeVideoReception,
     Command,
     Disconnect,
@@ -19,6 +20,7 @@ from rooms.commands import (
     FinishVisit,
     HoldParticipant,
     MuteTrack,
+    NoteAbsence,
     OpenRoom,
     PostMessage,
     PublishTrack,
@@ -33,6 +35,7 @@ from rooms.commands import (
 from rooms.consents import Consents
 from rooms.errors import ConsentMissing, NotPermitted, RoomEnded, RoomExhausted
 from rooms.events import (
+    ConnectionRungChanged,
     Decision,
     Fact,
     ParticipantAdmitted,
@@ -42,6 +45,7 @@ from rooms.events import (
     ReadinessReported,
     RoomEvent,
     RoomOpened,
+    Rung,
     StopReason,
     VisitFinished,
 )
@@ -53,12 +57,17 @@ from rooms.permissions import (
     require_seated,
 )
 from rooms.recording import RecordingManifest
-from rooms.tracks import Routing, TrackTable
+from rooms.tracks import Routing, Rungs, TrackTable
 
 SEAT_LIMIT: Final = 8
 EVENTS_LIMIT: Final = 50_000
 """Events after which a room takes only what ends or restricts something; a busy hour has about a thousand."""
 
+AWAY_AFTER: Final = timedelta(seconds=30)
+"""Somebody in the call whose socket has been gone for so long is away: messages are left for them."""
+
+_OF_THE_SERVER: Final = (Disconnect, ChangeRung, NoteAbsence)
+"""What nobody asked for, so that nobody is refused it: where it can't be it is not."""
 _ACCEPTED_WHEN_EXHAUSTED: Final = (
     Disconnect,
     HoldParticipant,
@@ -81,6 +90,7 @@ class RoomView:
     is_recording: bool
     is_finished: bool
     last_seq: int
+    unread: int = 0  # messages that the clinician has not read
 
 
 class Room:
@@ -141,6 +151,16 @@ class Room:
             consenting={person.id for person in self._admission if self._consents.is_given(person.id)},
         )
 
+    def rungs(self, participant: ParticipantId) -> Rungs:
+        """Return what somebody's connection carries, as far as the room has been told."""
+        return self._tracks.rungs(participant)
+
+    def next_deadline(self) -> datetime | None:
+        """Return when `NoteAbsence` will have something to note; None while nobody is missing to anybody."""
+        if self._is_finished or not any(person.is_in_call for person in self._admission):
+            return None
+        return min((since + AWAY_AFTER for _, since in self._missing()), default=None)
+
     def view(self) -> RoomView:
         """Return the present state for dashboards."""
         return RoomView(
@@ -151,6 +171,7 @@ class Room:
             self._recording.active is not None,
             self._is_finished,
             self._seq,
+            self._chat.unread_by(self._clinician) if self._clinician else 0,
         )
 
     def handle(self, command: Command, *, now: datetime) -> list[RoomEvent]:
@@ -160,7 +181,7 @@ class Room:
         it is refused. Times never go back within a room, even if the clock does.
         """
         at = max(now, self._at) if self._at else now
-        facts = self._decide(command)
+        facts = self._absences(at) if isinstance(command, NoteAbsence) else self._decide(command)
         return [RoomEvent(self._seq + place, at, fact) for place, fact in enumerate(facts, start=1)]
 
     def apply(self, event: RoomEvent) -> None:
@@ -188,11 +209,13 @@ class Room:
         if self._is_finished:
             return self._after_the_end(command)
         if self._seq >= EVENTS_LIMIT and not isinstance(command, _ACCEPTED_WHEN_EXHAUSTED):
+            if isinstance(command, _OF_THE_SERVER):
+                return []
             raise RoomExhausted
         return self._decide_open(command)
 
     def _after_the_end(self, command: Command) -> list[Fact]:
-        if isinstance(command, Disconnect) or (isinstance(command, FinishVisit) and command.by == self._clinician):
+        if isinstance(command, _OF_THE_SERVER) or (isinstance(command, FinishVisit) and command.by == self._clinician):
             return []
         raise RoomEnded
 
@@ -232,6 +255,11 @@ class Room:
             case ChangeVideoReception(by, receives_video):
                 require_seated(self.person(by))
                 return self._tracks.changing_reception(by, receives_video=receives_video)
+            case ChangeRung(by):
+                person = self.person(by)
+                return self._tracks.changing_rungs(command) if person is not None and person.is_in_call else []
+            case NoteAbsence():
+                return []
             case StartRecording():
                 return self._start_recording(command)
             case StopRecording(by, reason):
@@ -242,6 +270,23 @@ class Room:
                 return self._finish(command)
             case _:
                 assert_never(command)
+
+    def _missing(self) -> Iterable[tuple[Person, datetime]]:
+        """Everybody who should be in the call, is not, and has not been noted to be away."""
+        for person in self._admission:
+            is_noted = self.rungs(person.id).receives is Rung.MESSAGE
+            if person.is_admitted and person.away_since is not None and not is_noted:
+                yield person, person.away_since
+
+    def _absences(self, at: datetime) -> list[Fact]:
+        deadline = self.next_deadline()
+        if deadline is None or at < deadline or self._seq >= EVENTS_LIMIT:
+            return []
+        return [
+            ConnectionRungChanged(person.id, Rung.MESSAGE, Rung.MESSAGE)
+            for person, since in self._missing()
+            if at >= since + AWAY_AFTER
+        ]
 
     def _enter(self, command: Enter) -> list[Fact]:
         known = self.person(command.by)

@@ -12,9 +12,19 @@ from kernel.clock import Now
 from kernel.errors import Invalid, Overloaded
 from kernel.ids import ConnectionId, ParticipantId, RoomId
 from rooms.admission import Person
-from rooms.commands import Command, Disconnect, Enter, OpenRoom, PostMessage, StopRecording
+from rooms.commands import (
+    ChangeRung,
+    Command,
+    Disconnect,
+    Enter,
+    NoteAbsence,
+    OpenRoom,
+    PostMessage,
+    StopRecording,
+)
 from rooms.errors import NotSeated, RoomEnded
 from rooms.events import MessagePosted, MessagesRead, ReadinessReported, RoomEvent, VisitFinished
+from rooms.ladder import Ladders
 from rooms.permissions import Seen, may_chat, require_chatting, require_in_call, require_known, seen_by, sees
 from rooms.ports import ConnectionQuality, EventLog, EventPublisher, MediaPlane
 from rooms.quality_minutes import QualityMinutes, ReceptionReport
@@ -44,7 +54,7 @@ class Reading:
 class _LiveRoom:
     """A room in memory with its turn. `room` is None until loaded, and again after a doubtful commit."""
 
-    __slots__ = ("idle_since", "room", "told", "turn", "users")
+    __slots__ = ("alarm", "idle_since", "room", "told", "turn", "users")
 
     def __init__(self) -> None:
         self.turn = asyncio.Lock()  # first come, first served
@@ -52,6 +62,7 @@ class _LiveRoom:
         self.told: int | None = None  # seq of the newest event that was told
         self.users = 0  # commands that hold or await the turn
         self.idle_since: datetime | None = None
+        self.alarm: asyncio.TimerHandle | None = None  # for the room's next deadline
 
 
 class RoomService:
@@ -79,9 +90,10 @@ class RoomService:
         self._seat_limit = seat_limit
         self._idle = idle
         self._quality = quality or QualityMinutes()
+        self._ladders = Ladders()
         self._publisher: EventPublisher | None = None
         self._live: dict[RoomId, _LiveRoom] = {}
-        self._background: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[object]] = set()
         self._next_sweep: datetime | None = None
         self._is_draining = False
 
@@ -155,7 +167,8 @@ class RoomService:
             await self._commit(room, live, current, opening)
             events = await self._commit(room, live, current, command)
             if events:
-                # An earlier socket's media belongs to that socket; the new one joins afresh.
+                # An earlier socket's media belongs to that socket; the new one joins afresh and is measured afresh.
+                self._ladders.forget(room, command.by)
                 self._media.leave(room, command.by)
             reading = await self._read(room, current, since, command.by)
             seated()
@@ -208,8 +221,15 @@ class RoomService:
 
     def take_quality(self, room: RoomId, qualities: Mapping[ParticipantId, ConnectionQuality]) -> None:
         """Take what the media plane has measured of everybody in the call of a live room."""
-        if room in self._live:
-            self._quality.measured(room, qualities, now=self._now())
+        live = self._live.get(room)
+        if live is None or live.room is None or self._is_draining:
+            return
+        now, current = self._now(), live.room
+        self._quality.measured(room, qualities, now=now)
+        in_call = [person.id for person in current.people if person.is_in_call]
+        for participant, rungs in self._ladders.measured(room, qualities, in_call=in_call, now=now).items():
+            if rungs != current.rungs(participant):
+                self._run(self.submit(room, ChangeRung(participant, rungs.receives, rungs.sends)))
 
     def take_report(self, room: RoomId, participant: ParticipantId, report: ReceptionReport) -> None:
         """Take what a browser tells of what it receives. `NotAdmitted` for those who are not in the call."""
@@ -261,12 +281,25 @@ class RoomService:
 
     def _settle(self, room: RoomId, live: _LiveRoom) -> None:
         """After a room's last waiting command: forget what was never there, note since when it has been empty."""
+        self._set_alarm(room, live)
         if live.told is None or (live.room is not None and not live.room.last_seq):
             del self._live[room]
         elif live.room is not None and not any(person.is_connected for person in live.room.people):
             live.idle_since = live.idle_since or self._now()
         else:
             live.idle_since = None
+
+    def _set_alarm(self, room: RoomId, live: _LiveRoom) -> None:
+        if live.alarm is not None:
+            live.alarm.cancel()
+            live.alarm = None
+        deadline = live.room.next_deadline() if live.room is not None else None
+        if deadline is not None:
+            in_s = max((deadline - self._now()).total_seconds(), 0.0)
+            live.alarm = asyncio.get_running_loop().call_later(in_s, self._ring, room)
+
+    def _ring(self, room: RoomId) -> None:
+        self._run(self.submit(room, NoteAbsence()))
 
     async def _loaded(self, room: RoomId, live: _LiveRoom) -> Room:
         if live.room is not None:
@@ -346,13 +379,13 @@ class RoomService:
                 del self._live[room]
                 self._run(self._media.close_room(room))
 
-    def _run(self, work: Coroutine[object, object, None]) -> None:
+    def _run(self, work: Coroutine[object, object, object]) -> None:
         """Do `work` after the turn; `close` waits for it, and a failure is logged and disturbs nobody."""
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._done)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, task: asyncio.Task[object]) -> None:
         self._background.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("closing a room's media failed", exc_info=error)
+            _log.error("work beside a room's turns failed", exc_info=error)

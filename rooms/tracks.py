@@ -2,13 +2,17 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from kernel.ids import ParticipantId, RecordingId
-from rooms.commands import MuteTrack, PublishTrack
+from rooms.commands import ChangeRung, MuteTrack, PublishTrack
 from rooms.errors import TrackAbsent
 from rooms.events import (
+    ConnectionRungChanged,
     Fact,
+    ParticipantConnected,
     RoomEvent,
+    Rung,
     Source,
     TrackMuted,
     TrackPublished,
@@ -23,6 +27,14 @@ class TrackRef:
 
     participant: ParticipantId
     source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Rungs:
+    """What both ways of a person's connection carry."""
+
+    receives: Rung = Rung.HIGH_VIDEO
+    sends: Rung = Rung.HIGH_VIDEO
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +56,10 @@ class TrackTable:
 
     def __init__(self) -> None:
         self._muted: dict[TrackRef, bool] = {}
-        self._sound_only: set[ParticipantId] = set()
+        self._sound_only: set[ParticipantId] = set()  # by their own choice
+        self._rungs: dict[ParticipantId, Rungs] = {}
+        self._blind: set[ParticipantId] = set()  # whose connection takes no moving picture
+        self._unseen: set[ParticipantId] = set()  # whose connection brings none
 
     def publishing(self, command: PublishTrack) -> list[Fact]:
         """Decide what a publication causes: published again only its muting can be new."""
@@ -74,6 +89,16 @@ class TrackTable:
             return []
         return [VideoReceptionChanged(participant, receives_video)]
 
+    def rungs(self, participant: ParticipantId) -> Rungs:
+        """Return what the person's connection carries, as far as the room has been told."""
+        return self._rungs.get(participant, _TOP)
+
+    def changing_rungs(self, command: ChangeRung) -> list[Fact]:
+        """Decide what a measured change of somebody's connection causes."""
+        if Rungs(command.receives, command.sends) == self.rungs(command.by):
+            return []
+        return [ConnectionRungChanged(command.by, command.receives, command.sends)]
+
     def routing(
         self,
         *,
@@ -81,7 +106,9 @@ class TrackTable:
         recording: RecordingId | None,
         consenting: Collection[ParticipantId],
     ) -> Routing:
-        """Return what shall flow: everybody in the call gets everybody else's tracks, pictures only if wanted."""
+        """Return what shall flow: everybody in the call gets everybody else's tracks, pictures only if wanted and
+        where both connections carry them.
+        """
         published = frozenset(self._muted)
         return Routing(
             published=published,
@@ -90,7 +117,7 @@ class TrackTable:
                     track
                     for track in published
                     if track.participant != viewer
-                    and (track.source is Source.MICROPHONE or viewer not in self._sound_only)
+                    and (track.source is Source.MICROPHONE or self._is_seen(track.participant, viewer))
                 )
                 for viewer in in_call
             },
@@ -112,5 +139,27 @@ class TrackTable:
                     self._sound_only.discard(participant)
                 else:
                     self._sound_only.add(participant)
+            case ConnectionRungChanged(participant, receives, sends):
+                self._rungs[participant] = Rungs(receives, sends)
+                _note(self._blind, participant, receives)
+                _note(self._unseen, participant, sends)
+            case ParticipantConnected(participant):  # another network, another device: measured anew
+                self._rungs.pop(participant, None)
+                self._blind.discard(participant)
+                self._unseen.discard(participant)
             case _:
                 pass
+
+    def _is_seen(self, publisher: ParticipantId, viewer: ParticipantId) -> bool:
+        return viewer not in self._sound_only and viewer not in self._blind and publisher not in self._unseen
+
+
+_TOP: Final = Rungs()
+
+
+def _note(pictureless: set[ParticipantId], participant: ParticipantId, rung: Rung) -> None:
+    """Take over a rung. Silence and absence say nothing about pictures: afterwards they are as before."""
+    if rung in {Rung.HIGH_VIDEO, Rung.LOW_VIDEO}:
+        pictureless.discard(participant)
+    elif rung in {Rung.STILL_PICTURE, Rung.AUDIO_ONLY}:
+        pictureless.add(participant)

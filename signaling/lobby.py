@@ -7,10 +7,9 @@ from identity.principal import Role
 from kernel.ids import ConsultationId
 from rooms.admission import Person
 from rooms.events import (
+    ConnectionRungChanged,
     Decision,
     Fact,
-    MessagePosted,
-    MessagesRead,
     TrackMuted,
     TrackPublished,
     TrackUnpublished,
@@ -21,12 +20,11 @@ from signaling.protocol import LobbyEntry, ReadinessCard, Waiting
 from signaling.wire import at_text
 
 _UNSEEN_IN_LOBBY: Final = (
-    MessagePosted,
-    MessagesRead,
     TrackPublished,
     TrackMuted,
     TrackUnpublished,
     VideoReceptionChanged,
+    ConnectionRungChanged,
 )
 
 
@@ -45,6 +43,7 @@ def lobby_entry(consultation: ConsultationId, view: RoomView | None) -> LobbyEnt
         [_waiting(person, view) for person in view.people if person.is_waiting and not view.is_finished],
         [person.name for person in view.people if person.is_in_call],
         recording=view.is_recording,
+        unread=view.unread,
     )
 
 

@@ -150,6 +150,7 @@ class LobbyEntry(Struct, frozen=True):
     waiting: list[Waiting]
     in_call: list[str]  # names
     recording: bool
+    unread: int = 0  # messages that the clinician has not read
 
 
 class Watching(Ok, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@
  *   media         MediaConnection (rtc/connection.js: status, remote(participant, source), stats)
  *   quality       { [participant]: { score 1..5, round_trip_ms, loss_percent, … } }, measured by the server
  *   speaker       the id of whoever speaks now, as the server hears it; '' when nobody does
+ *   ladder        what to say of somebody's weak connection (state/ladder.js), or null
  *   entries       Entry[] (state/chat.js): the conversation, mine on their way included
  *   typists       names of those who type
  *   unread        number of messages of others I have not seen
@@ -31,10 +32,11 @@
  *   setConsent('given' | 'refused' | 'withdrawn')
  *   for the doctor: admit(participant), hold(participant), remove(participant), startRecording(), stopRecording(), finish()
  *
- * Notices: { kind: 'admitted' | 'held' | 'message' | 'arrived' | 'joined' | 'back' | 'gone' | 'recording_started' |
+ * Notices: { kind: 'text_only' | 'admitted' | 'held' | 'message' | 'arrived' | 'joined' | 'back' | 'gone' | 'recording_started' |
  *            'recording_stopped' | 'consent' | 'screen_ended' | 'device_lost', participant?, name?, text?, decision?, reason? }
  */
 import { conversation, emptyChat, reduceChat, TYPING_SHOWN_MS, TYPING_TOLD_EVERY_MS, typists } from './chat.js';
+import { isPictureless, rungOf, said } from './ladder.js';
 import { Reception } from '../rtc/reception.js';
 import { admitted, emptyRoom, participantOf, reduceRoom, unread, waiting } from './room.js';
 
@@ -99,9 +101,14 @@ export class CallController {
     this._seated = false;
     this._live = false; // false while the past is being replayed: nothing in it is news
     this._mediaOn = false;
+    this._withheld = false; // our pictures: our connection would lose the voice over them
     /** What the server has been told of our tracks. @type {Map<Source, boolean>} */
     this._published = new Map();
     this._reception = new Reception();
+    /** @type {{ name: string, text: string, count: number } | null} */
+    this._left = null;
+    /** Why nobody hears me although I am not muted. @type {'system_muted' | 'nothing' | null} */
+    this.microphoneTrouble = null;
     this._typingToldAt = 0;
     this._readTold = 0;
     /** @type {Map<string, Promise<string>>} */
@@ -121,6 +128,15 @@ export class CallController {
 
   get others() {
     return admitted(this.room).filter((person) => person.id !== this.you?.participant);
+  }
+
+  get ladder() {
+    return this.phase === 'call' ? said(this.me, this.others) : null;
+  }
+
+  /** Messages that were left while I was away, until they are read. */
+  get messagesLeft() {
+    return this.unread > 0 ? this._left : null;
   }
 
   get waiting() {
@@ -218,6 +234,13 @@ export class CallController {
 
   stopScreen() {
     this.local.stopScreen();
+  }
+
+  /** What the ear on my own microphone has found. @param {'system_muted' | 'nothing' | null} trouble */
+  noteMicrophone(trouble) {
+    if (trouble === this.microphoneTrouble) return;
+    this.microphoneTrouble = trouble;
+    this._tell();
   }
 
   /** Receive no pictures, to spare a weak line. @param {boolean} on */
@@ -389,6 +412,12 @@ export class CallController {
     this._mediaOn = false; // the server closed what an earlier seat had
     this._published.clear();
     this._settle();
+    this._left = null;
+    const left = unread(this.room, answer.you.participant);
+    if (left.length > 0) {
+      const author = participantOf(this.room, left[0].author)?.name ?? '';
+      this._left = { name: author, text: left[0].body.text ?? '', count: left.length };
+    }
     this._sendPrepared();
     if (this.soundOnly) this._session.request('video_reception', { receives_video: false }).catch(() => {});
     for (const message of this.chat.outgoing) if (message.state === 'sending') this._deliver(message.id);
@@ -427,6 +456,11 @@ export class CallController {
   /** Bring phase and media in line with what the room says about me. */
   _settle() {
     const me = this.me;
+    const withheld = me !== null && isPictureless(me.sends);
+    if (withheld !== this._withheld) {
+      this._withheld = withheld;
+      this._onLocal();
+    }
     if (this.room.finishedAt) {
       this._stopMedia();
       this._setPhase('finished');
@@ -456,6 +490,7 @@ export class CallController {
     if (event.participant === myself || event.author === myself) {
       if (event.kind === 'participant_admitted') this._notice({ kind: 'admitted', ...about });
       if (event.kind === 'participant_held') this._notice({ kind: 'held', ...about });
+      if (event.kind === 'connection_rung_changed') this._noticeRung(about);
       return;
     }
     switch (event.kind) {
@@ -477,11 +512,19 @@ export class CallController {
         return this._notice({ kind: 'recording_started' });
       case 'recording_stopped':
         return this._notice({ kind: 'recording_stopped', reason: event.reason });
+      case 'connection_rung_changed':
+        return this._noticeRung(about);
       case 'consent_recorded':
         return this._notice({ kind: 'consent', ...about, decision: event.decision });
       default:
         return undefined;
     }
+  }
+
+  /** Where only writing is left, both sides are led to it. @param {{ participant: string, name: string }} about */
+  _noticeRung(about) {
+    const person = participantOf(this.room, about.participant);
+    if (person && rungOf(person) === 'live_text') this._notice({ kind: 'text_only', ...about });
   }
 
   // --- Media -------------------------------------------------------------------------------------------------------
@@ -517,7 +560,7 @@ export class CallController {
   _onLocal() {
     if (this._mediaOn && this._seated) {
       for (const source of /** @type {const} */ (['microphone', 'camera', 'screen'])) {
-        this.media.publish(source, this.local.tracks[source]);
+        this.media.publish(source, source !== 'microphone' && this._withheld ? null : this.local.tracks[source]);
         this._announceTrack(source);
       }
     }

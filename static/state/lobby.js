@@ -9,7 +9,7 @@
  *   participant: string, name: string, role: string, since: string, connected: boolean,
  *   readiness?: Readiness | null, consent: 'given' | 'refused' | 'withdrawn' | 'none',
  * }} WaitingPerson
- * @typedef {{ consultation: string, status: string, waiting: WaitingPerson[], in_call: string[], recording: boolean }} LobbyEntry
+ * @typedef {{ consultation: string, status: string, waiting: WaitingPerson[], in_call: string[], recording: boolean, unread: number }} LobbyEntry
  * @typedef {{
  *   known: boolean, live: boolean, entries: Readonly<Record<string, LobbyEntry>>,
  *   announced: ReadonlySet<string>, arrivals: readonly { consultation: string, person: WaitingPerson }[],

@@ -9,6 +9,7 @@
  * @typedef {{
  *   offset_ms: number | null, at: string, kind: string, participant?: string | null, name?: string | null, text?: string | null,
  *   decision?: string | null, source?: string | null, reason?: string | null, seq?: number, role?: string,
+ *   receives?: import('./ladder.js').Rung | null, sends?: import('./ladder.js').Rung | null,
  * }} TimelineEvent
  * @typedef {{ id: string, name: string, content_type: string, size_bytes: number }} Attachment
  * @typedef {{

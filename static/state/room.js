@@ -23,6 +23,8 @@
  * @property {boolean} held  was in the call and was sent back to wait
  * @property {boolean} removed  dismissed for good
  * @property {boolean} receivesVideo  false: they chose sound only
+ * @property {import('./ladder.js').Rung} receives  what their connection carries towards them
+ * @property {import('./ladder.js').Rung} sends  and from them
  * @property {Consent | null} consent  the latest answer about recording; null: none, or not for our eyes
  * @property {Readiness | null} readiness  what their device check found
  * @property {Readonly<Partial<Record<Source, { muted: boolean }>>>} tracks  what they send
@@ -120,7 +122,8 @@ export function unread(state, reader) {
 const APPLIERS = {
   room_opened: (state, event) => ({ ...state, clinician: event.clinician }),
   participant_arrived: (state, event) => arrive(state, event),
-  participant_connected: (state, event) => change(state, event.participant, { connected: true }),
+  participant_connected: (state, event) =>
+    change(state, event.participant, { connected: true, receives: 'high_video', sends: 'high_video' }),
   participant_disconnected: (state, event) => change(state, event.participant, { connected: false, tracks: {} }),
   readiness_reported: (state, event) =>
     change(state, event.participant, {
@@ -175,6 +178,8 @@ const APPLIERS = {
     changeTracks(state, event, (tracks) => ({ ...tracks, [event.source]: { muted: event.muted } })),
   track_unpublished: (state, event) => changeTracks(state, event, (tracks) => without(tracks, event.source)),
   video_reception_changed: (state, event) => change(state, event.participant, { receivesVideo: event.receives_video }),
+  connection_rung_changed: (state, event) =>
+    change(state, event.participant, { receives: event.receives, sends: event.sends }),
   recording_started: (state, event) => ({
     ...state,
     recording: { id: event.recording, on: true, since: event.at, stopReason: null },
@@ -204,6 +209,8 @@ function arrive(state, event) {
     held: false,
     removed: false,
     receivesVideo: true,
+    receives: 'high_video',
+    sends: 'high_video',
     consent: null,
     readiness: null,
     tracks: {},

@@ -274,6 +274,13 @@ export class CDashboard extends Page {
           </p>
           <p class="small quiet">${patientFacts(visit.patient)}</p>
           <p class="visit-reason">${visit.reason}</p>
+          ${
+            entry?.unread
+              ? html`<p class="small row" data-testid="messages-left">
+                  <c-icon name="chat"></c-icon>${t('dashboard.messages_left', { count: entry.unread })}
+                </p>`
+              : nothing
+          }
           ${entry?.in_call.length ? html`<p class="small quiet">${t('dashboard.in_call', { names: formatList(entry.in_call) })}</p>` : nothing}
         </div>
         ${isOver(visit) ? nothing : this._actions(visit)}

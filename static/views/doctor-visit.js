@@ -12,6 +12,7 @@ import { admitted, isRecording } from '../state/room.js';
 import { chime } from './chime.js';
 import { control } from './call/control-bar.js';
 import './call/chat-panel.js';
+import { isBusyWriting } from './call/parts.js';
 import './call/settings-dialog.js';
 import './call/stage.js';
 import { confirmDialog } from './dialog.js';
@@ -193,7 +194,13 @@ export class CDoctorVisit extends Page {
       default:
         return html`
           ${this._waitingStrip(call, visit)}
-          <c-call-stage .call=${call}></c-call-stage>
+          <c-call-stage
+            .call=${call}
+            @write=${this._write}
+            @choose-microphone=${() => {
+              this._settings = true;
+            }}
+          ></c-call-stage>
           <c-control-bar
             .call=${call}
             .chat=${false}
@@ -412,6 +419,15 @@ export class CDoctorVisit extends Page {
     if (call.phase === 'left' || call.phase === 'seat_taken') call.local.close();
   }
 
+  /** Bring the doctor to the chat, ready to write. */
+  _write() {
+    this._tab = 'chat';
+    this._panel = true;
+    this.updateComplete.then(() =>
+      /** @type {HTMLElement | null} */ (this.querySelector('c-chat-panel textarea'))?.focus(),
+    );
+  }
+
   /** "Open and admit" from the dashboard: once, and not again after a reload. @param {CallController} call */
   _admitFirst(call) {
     if (!this._admitting || call.phase !== 'call') return;
@@ -425,6 +441,8 @@ export class CDoctorVisit extends Page {
   /** @param {import('../state/call-controller.js').Notice} notice */
   _onNotice({ kind, name = '', decision = '', reason = '', text = '' }) {
     switch (kind) {
+      case 'text_only':
+        return isBusyWriting() ? undefined : this._write();
       case 'arrived':
         chime();
         return announce(t('dashboard.arrived', { name }), { urgent: true });

@@ -1,6 +1,7 @@
 // @ts-check
 import { html, nothing } from 'lit';
 import { formatBytes, formatDuration, formatTime, hasText, t } from '../i18n/i18n.js';
+import { worse } from '../state/ladder.js';
 import { lineAt } from '../state/playback.js';
 import { CElement } from './element.js';
 import './icon.js';
@@ -11,9 +12,10 @@ import './icon.js';
  * The words for an event of a visit.
  * @param {import('../state/playback.js').TimelineEvent} event
  */
-export function eventText({ kind, name, decision, reason, role }) {
+export function eventText({ kind, name, decision, reason, role, receives, sends }) {
   const params = { name: name ?? '', kind };
-  for (const key of [`event.${kind}.${decision ?? reason ?? role ?? ''}`, `event.${kind}`]) {
+  const rung = receives && sends ? worse(receives, sends) : null;
+  for (const key of [`event.${kind}.${decision ?? reason ?? rung ?? role ?? ''}`, `event.${kind}`]) {
     if (hasText(key)) return t(key, params);
   }
   return t('event.other', params);

@@ -8,6 +8,7 @@ import { playSignal } from '../rtc/meter.js';
 import { navigate } from '../router.js';
 import './call/chat-panel.js';
 import './call/control-bar.js';
+import { isBusyWriting } from './call/parts.js';
 import './call/settings-dialog.js';
 import './call/stage.js';
 import './call/waiting-room.js';
@@ -109,7 +110,7 @@ export class CVisit extends Page {
     return html`
       <div class=${this._chatOpen ? 'call with-chat' : 'call'} data-testid="call">
         <h1 class="visually-hidden" tabindex="-1">${t('call.title')}</h1>
-        <c-call-stage .call=${call}></c-call-stage>
+        <c-call-stage .call=${call} @write=${this._write} @choose-microphone=${this._openSettings}></c-call-stage>
         ${
           this._chatOpen
             ? html`<aside class="call-side">
@@ -208,6 +209,8 @@ export class CVisit extends Page {
         playSignal('admitted');
         navigator.vibrate?.([120, 80, 120]);
         return announce(t('call.admitted'), { urgent: true });
+      case 'text_only':
+        return isBusyWriting() ? undefined : this._write();
       case 'held':
         return announce(t('call.held_title'), { urgent: true });
       case 'message':
@@ -236,6 +239,13 @@ export class CVisit extends Page {
     if (this._chatOpen) dismissToasts('message');
     const next = this._chatOpen ? '.call-side textarea' : '[data-testid="chat"]';
     this.updateComplete.then(() => /** @type {HTMLElement | null} */ (this.querySelector(next))?.focus());
+  }
+
+  /** Bring the person to the chat, ready to write. */
+  _write() {
+    this._chatOpen = true;
+    dismissToasts('message');
+    this.updateComplete.then(() => /** @type {HTMLElement | null} */ (this.querySelector('.call-side textarea'))?.focus());
   }
 
   _openSettings() {

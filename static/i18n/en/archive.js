@@ -158,6 +158,12 @@ export default {
   'event.visit_finished': 'The visit was finished',
   'event.track_published': '{name} shared the screen',
   'event.track_unpublished': '{name} stopped sharing the screen',
+  'event.connection_rung_changed.high_video': '{name}: the connection is good again',
+  'event.connection_rung_changed.low_video': '{name}: slow connection, smaller picture',
+  'event.connection_rung_changed.still_picture': '{name}: weak connection, voice and a still picture',
+  'event.connection_rung_changed.audio_only': '{name}: weak connection, voice only',
+  'event.connection_rung_changed.live_text': '{name}: no sound gets through, text only',
+  'event.connection_rung_changed.message': '{name} is away: messages are left for later',
   'event.other': 'Event: {kind}',
 
   // How the connections were

@@ -186,6 +186,28 @@ export default {
   'call.percent': '{value} %',
   'call.kilobits': '{value} kbit/s',
 
+  // A weak connection, step by step; a silent microphone
+  'call.rung_mine_low_video': 'Your connection is slow: pictures are smaller for now.',
+  'call.rung_mine_still_picture': 'Your connection is weak. The pictures stand still so that you can hear each other. They move again by themselves.',
+  'call.rung_mine_audio_only': 'Your connection is weak. We turned the picture off so that you can hear each other. It comes back by itself.',
+  'call.rung_mine_sends': 'Your connection is weak. We do not send your picture for now so that you are heard well. It comes back by itself.',
+  'call.rung_mine_live_text': 'Sound does not get through at the moment. Write to each other: messages get through. Sound comes back by itself.',
+  'call.rung_mine_message': 'You are not connected at the moment.',
+  'call.rung_their_still_picture': '{name} has a weak connection and sees a still picture for now. You can hear each other.',
+  'call.rung_their_audio_only': '{name} has a weak connection and sees no picture for now. You can hear each other.',
+  'call.rung_their_sends': '{name} has a weak connection, so their picture is off for now. You can hear each other.',
+  'call.rung_their_live_text': '{name} cannot hear you at the moment. Write instead: messages get through.',
+  'call.rung_their_message': '{name} has been away for a while. Leave a message: it waits for them until they come back.',
+  'call.rung_write': 'Write',
+  'call.rung_leave_message': 'Leave a message',
+  'call.still_picture': 'Still picture, {time}',
+  'call.messages_left': { one: '{name} left you a message: {text}', other: '{count} messages were left for you. The first, from {name}: {text}' },
+  'call.messages_left_read': 'Read and answer',
+  'call.microphone_system_muted': 'Nobody hears you: your computer or phone has muted the microphone. Switch it on there, or on the headset, or choose another microphone in the settings.',
+  'call.microphone_nothing': 'Nobody hears you: your microphone delivers no sound. Check the switch on the headset and the volume in the system’s settings, or choose another microphone.',
+  'call.microphone_choose': 'Choose a microphone',
+  'call.their_microphone_silent': 'No sound from their microphone',
+
   // Chat
   'call.messages': 'Messages',
   'call.message': 'Write a message',

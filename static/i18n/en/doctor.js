@@ -77,6 +77,7 @@ export default {
   'dashboard.connection_gone': 'Connection lost',
   'dashboard.admit': 'Open and admit',
   'dashboard.open_for': 'Open the consultation with {name}',
+  'dashboard.messages_left': { one: '{count} message for you', other: '{count} messages for you' },
   'dashboard.in_call': 'In the call: {names}',
   'dashboard.recording': 'Recording',
   'dashboard.schedule': 'Today’s consultations',

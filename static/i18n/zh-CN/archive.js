@@ -152,6 +152,12 @@ export default {
   'event.visit_finished': '问诊结束',
   'event.track_published': '{name}开始共享屏幕',
   'event.track_unpublished': '{name}停止共享屏幕',
+  'event.connection_rung_changed.high_video': '{name}：网络恢复良好',
+  'event.connection_rung_changed.low_video': '{name}：网络较慢，画面缩小',
+  'event.connection_rung_changed.still_picture': '{name}：网络较差，语音和静止画面',
+  'event.connection_rung_changed.audio_only': '{name}：网络较差，仅语音',
+  'event.connection_rung_changed.live_text': '{name}：语音中断，仅文字',
+  'event.connection_rung_changed.message': '{name}暂时离开：留言',
   'event.other': '事件：{kind}',
 
   // How the connections were

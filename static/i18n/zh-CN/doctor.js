@@ -73,6 +73,7 @@ export default {
   'dashboard.connection_gone': '连接已断开',
   'dashboard.admit': '接诊',
   'dashboard.open_for': '打开{name}的问诊',
+  'dashboard.messages_left': '您有 {count} 条新消息',
   'dashboard.in_call': '通话中：{names}',
   'dashboard.recording': '录制中',
   'dashboard.schedule': '今日问诊',

@@ -28,7 +28,7 @@ export class CControlBar extends CElement {
     this.chatOpen = false;
     /** @type {unknown} */
     this.extra = nothing;
-    this._voice = new VoiceWatch();
+    this._voice = new VoiceWatch((trouble) => this.call?.noteMicrophone(trouble));
   }
 
   connectedCallback() {

@@ -49,6 +49,16 @@ export function roleText(role) {
   return t(`core.role_${role}`);
 }
 
+/** Whether somebody is in the middle of writing, or of a dialog: the focus is then not taken from them. */
+export function isBusyWriting() {
+  const focused = document.activeElement;
+  return (
+    document.querySelector('dialog[open]') !== null ||
+    (focused instanceof HTMLElement &&
+      (focused.isContentEditable || (/^(INPUT|TEXTAREA)$/.test(focused.tagName) && /** @type {any} */ (focused).value)))
+  );
+}
+
 /** Whether keys belong to a text that is being written. @param {Event} event */
 export function isTyping(event) {
   const target = event.composedPath()[0];

@@ -2,6 +2,7 @@
 import { html, nothing } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { t } from '../../i18n/i18n.js';
+import { isPictureless, worse } from '../../state/ladder.js';
 import { CElement } from '../element.js';
 import '../icon.js';
 import { lineOf, roleText } from './parts.js';
@@ -117,6 +118,7 @@ export class CCallStage extends CElement {
         .micOff=${isMuted(person)}
         .state=${stateOf(call, person, source, track)}
         .line=${lineOf(call.quality[person.id])}
+        .silentMicrophone=${!isMuted(person) && (call.quality[person.id]?.microphone_silent ?? false)}
         .speaking=${source === 'camera' && person.id === call.speaker}
         .pinnable=${pinnable}
         .remembers=${true}
@@ -132,6 +134,48 @@ export class CCallStage extends CElement {
     return html`<div class="stage-empty" data-testid="stage-empty">
       <c-icon class="big" name="people"></c-icon>
       <p>${text}</p>
+    </div>`;
+  }
+
+  /** A weak connection, said to both sides. @param {import('../../state/ladder.js').Said} said */
+  _ladder({ person, rung, words }) {
+    const isWritten = rung === 'live_text' || words === 'their_message';
+    return html`<div
+      class=${rung === 'low_video' ? 'stage-status' : 'stage-status warning'}
+      role="status"
+      data-testid="ladder"
+      data-rung=${rung}
+      data-words=${words}
+    >
+      <c-icon name=${isWritten ? 'chat' : 'signal-low'}></c-icon
+      ><span>${t(`call.rung_${words}`, { name: person.name })}</span>
+      ${
+        isWritten
+          ? html`<button class="stage-action" type="button" data-testid="ladder-write" @click=${() => this.emit('write')}>
+              ${t(words === 'their_message' ? 'call.rung_leave_message' : 'call.rung_write')}
+            </button>`
+          : nothing
+      }
+    </div>`;
+  }
+
+  /** @param {{ name: string, text: string, count: number }} left */
+  _messagesLeft(left) {
+    return html`<div class="stage-status" role="status" data-testid="messages-left">
+      <c-icon name="chat"></c-icon><span>${t('call.messages_left', left)}</span>
+      <button class="stage-action" type="button" @click=${() => this.emit('write')}>
+        ${t('call.messages_left_read')}
+      </button>
+    </div>`;
+  }
+
+  /** @param {'system_muted' | 'nothing'} trouble */
+  _microphoneTrouble(trouble) {
+    return html`<div class="stage-status warning" role="status" data-testid="microphone-trouble" data-trouble=${trouble}>
+      <c-icon name="microphone-off"></c-icon><span>${t(`call.microphone_${trouble}`)}</span>
+      <button class="stage-action" type="button" @click=${() => this.emit('choose-microphone')}>
+        ${t('call.microphone_choose')}
+      </button>
     </div>`;
   }
 
@@ -153,6 +197,9 @@ export class CCallStage extends CElement {
         ><span>${call.link === 'draining' ? t('call.draining') : t('call.reconnecting')}</span>
       </div>`;
     }
+    if (call.messagesLeft) return this._messagesLeft(call.messagesLeft);
+    if (call.microphoneTrouble) return this._microphoneTrouble(call.microphoneTrouble);
+    if (call.ladder && !(call.soundOnly && isPictureless(call.ladder.rung))) return this._ladder(call.ladder);
     if (call.soundOnly) {
       return html`<div class="stage-status" role="status">
         <c-icon name="speaker"></c-icon><span>${t('call.sound_only_now')}</span>
@@ -210,10 +257,12 @@ function isMuted(person) {
 
 /**
  * @param {CallController} call @param {Participant} person @param {'camera' | 'screen'} source @param {MediaStreamTrack | null} track
- * @returns {'live' | 'no-picture' | 'waiting' | 'away'}
+ * @returns {'live' | 'no-picture' | 'waiting' | 'still' | 'away'}
  */
 function stateOf(call, person, source, track) {
   if (!person.connected) return 'away';
+  const rung = worse(call.me?.receives ?? 'high_video', person.sends);
+  if (rung === 'still_picture' && !call.soundOnly) return 'still';
   const sent = person.tracks[source];
   if (call.soundOnly || (sent?.muted ?? true)) return isBroken(call) && track ? 'live' : 'no-picture';
   if (!track) return 'no-picture';

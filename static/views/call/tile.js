@@ -1,6 +1,6 @@
 // @ts-check
 import { html, nothing } from 'lit';
-import { t } from '../../i18n/i18n.js';
+import { formatTime, t } from '../../i18n/i18n.js';
 import { CElement } from '../element.js';
 import '../icon.js';
 import { initialsOf, lineText, streamOf } from './parts.js';
@@ -25,6 +25,7 @@ export class CCallTile extends CElement {
     state: { reflect: true },
     line: {},
     speaking: { type: Boolean, reflect: true },
+    silentMicrophone: { type: Boolean },
     pinnable: { type: Boolean },
     pinned: { type: Boolean },
     filled: { type: Boolean },
@@ -44,12 +45,13 @@ export class CCallTile extends CElement {
     this.kind = 'camera';
     this.mirrored = false;
     this.micOff = false;
-    /** live; no-picture: camera off or not there yet; waiting: the picture stands still; away: they lost the line.
-     * @type {'live' | 'no-picture' | 'waiting' | 'away'} */
+    /** live; no-picture: camera off or not there yet; waiting: the picture stands still; still: the line
+     * carries the voice and the last picture; away: they lost it. @type {'live' | 'no-picture' | 'waiting' | 'still' | 'away'} */
     this.state = 'live';
     /** @type {import('./parts.js').Line} */
     this.line = 'unknown';
     this.speaking = false;
+    this.silentMicrophone = false;
     this.pinnable = false;
     this.pinned = false;
     /** Fill the place whatever is cut away. */
@@ -58,6 +60,7 @@ export class CCallTile extends CElement {
     this.remembers = false;
     /** The last picture of a track that is gone, shown until there is a new one. @type {HTMLCanvasElement | null} */
     this._still = null;
+    this._stillFrom = new Date(0);
     /** @type {{ copy: HTMLCanvasElement, at: number } | null} */
     this._last = null;
     this._size = new ResizeObserver(() => this._fit());
@@ -78,10 +81,11 @@ export class CCallTile extends CElement {
     if (this.state === 'no-picture') this._still = null;
     else if (
       this._last &&
-      (this.state === 'away' || changed.get('track')) &&
+      (this.state === 'away' || this.state === 'still' || changed.get('track')) &&
       performance.now() - this._last.at < STILL_MS
     ) {
       this._still = this._last.copy;
+      this._stillFrom = new Date();
     }
   }
 
@@ -108,6 +112,13 @@ export class CCallTile extends CElement {
         <span class="clip">${this.kind === 'screen' ? t('call.screen_of', { name: this.name }) : this.name}</span>
         ${this.about ? html`<span class="tile-about">${this.about}</span>` : nothing}
         ${
+          this.silentMicrophone
+            ? html`<span class="tile-line" data-testid="their-microphone-silent"
+                ><c-icon name="microphone-off"></c-icon>${t('call.their_microphone_silent')}</span
+              >`
+            : nothing
+        }
+        ${
           this.line === 'weak' || this.line === 'fair'
             ? html`<span class="tile-line"><c-icon name="signal-low"></c-icon>${lineText(this.line)}</span>`
             : nothing
@@ -119,6 +130,8 @@ export class CCallTile extends CElement {
 
   _words() {
     if (this.state === 'away') return html`<p class="tile-words">${t('call.person_away', { name: this.name })}</p>`;
+    if (this.state === 'still' && this._still)
+      return html`<p class="tile-still">${t('call.still_picture', { time: formatTime(this._stillFrom) })}</p>`;
     if (this.state === 'waiting') return html`<p class="tile-words">${t('call.picture_waiting')}</p>`;
     return nothing;
   }

@@ -94,9 +94,16 @@ def test_recording_is_shown():
     assert entry(stage).recording
 
 
-def test_chat_and_tracks_leave_the_dashboard_alone():
+def test_tracks_leave_the_dashboard_alone():
+    assert not any(changes_lobby(fact) for fact in call().do(publish(PATIENT)))
+
+
+def test_the_dashboard_counts_the_messages_that_the_doctor_has_not_read():
     stage = call()
-    assert not any(changes_lobby(fact) for fact in stage.do(post(PATIENT), publish(PATIENT)))
+    assert all(changes_lobby(fact) for fact in stage.do(post(PATIENT), post(DOCTOR, id_="message-2")))
+    assert lobby_entry(CONSULTATION, stage.room.view()).unread == 1
+    stage.do(ReadMessages(DOCTOR, stage.room.last_seq))
+    assert lobby_entry(CONSULTATION, stage.room.view()).unread == 0
     changes = stage.do(admit(GUEST), consent(GUEST), HoldParticipant(DOCTOR, GUEST))
     assert len(changes) == 3
     assert all(changes_lobby(fact) for fact in changes)
