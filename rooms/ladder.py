@@ -27,7 +27,6 @@ _PLACE: Final = {rung: place for place, rung in enumerate(_STEPS)}
 _LOSS_PERCENT: Final = (12.0, 20.0, 30.0, 60.0)
 _ROUND_TRIP_MS: Final = (1500, 2500, 4000, 8000)
 _AVAILABLE_KBPS: Final = (500, 150, 70, 0)
-_FULL: Final = 0.95  # an estimate grows only with what is sent: it tells something only when it is below that
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +126,21 @@ class Ladder:
         self._bad_since = None
 
 
+@dataclass(slots=True)
+class _Connection:
+    """Both ways of one person's connection, as last measured."""
+
+    seen_at: datetime
+    towards: Ladder
+    back: Ladder
+    estimate_kbps: int | None = None
+
+
 class Ladders:
-    """Both ways of everybody in every live call of a node."""
+    """The connections of everybody in every live call of a node."""
 
     def __init__(self) -> None:
-        self._ladders: dict[tuple[RoomId, ParticipantId], tuple[Ladder, Ladder]] = {}
-        self._seen_at: dict[tuple[RoomId, ParticipantId], datetime] = {}
+        self._connections: dict[tuple[RoomId, ParticipantId], _Connection] = {}
         self._swept_at: datetime | None = None
 
     def measured(
@@ -147,29 +155,43 @@ class Ladders:
         self._sweep(now)
         rungs = {}
         for participant in in_call:
-            key = room, participant
-            if key not in self._ladders:
-                if len(self._ladders) >= LADDERS_LIMIT:
+            connection = self._connections.get((room, participant))
+            if connection is None:
+                if len(self._connections) >= LADDERS_LIMIT:
                     continue
-                self._ladders[key] = Ladder(), Ladder()
-            self._seen_at[key] = now
-            towards, back = self._ladders[key]
-            for ladder, sample in zip((towards, back), _samples(qualities.get(participant)), strict=True):
-                ladder.observe(sample, now=now)
-            rungs[participant] = Rungs(towards.rung, back.rung)
+                connection = self._connections[room, participant] = _Connection(now, Ladder(), Ladder())
+            connection.seen_at = now
+            _observe(connection, qualities.get(participant), now)
+            rungs[participant] = Rungs(connection.towards.rung, connection.back.rung)
         return rungs
 
     def forget(self, room: RoomId, participant: ParticipantId) -> None:
         """Somebody begins anew: another network, another device."""
-        self._ladders.pop((room, participant), None)
-        self._seen_at.pop((room, participant), None)
+        self._connections.pop((room, participant), None)
 
     def _sweep(self, now: datetime) -> None:
         if self._swept_at is not None and now - self._swept_at < FORGOTTEN_AFTER:
             return
         self._swept_at = now
-        for room, participant in [key for key, at in self._seen_at.items() if now - at >= FORGOTTEN_AFTER]:
-            self.forget(room, participant)
+        for key in [key for key, each in self._connections.items() if now - each.seen_at >= FORGOTTEN_AFTER]:
+            del self._connections[key]
+
+
+def _observe(connection: _Connection, quality: ConnectionQuality | None, now: datetime) -> None:
+    if quality is None or quality.is_silent:
+        connection.towards.observe(Sample(is_silent=True), now=now)
+        connection.back.observe(Sample(is_silent=True), now=now)
+        return
+    estimate, before = quality.available_down_kbps, connection.estimate_kbps
+    connection.estimate_kbps = estimate
+    # An estimate begins low and grows with what is sent: the way is full where it falls, or stands, below that.
+    is_full = (
+        estimate is not None and before is not None and estimate <= before and estimate < quality.bitrate_down_kbps
+    )
+    available_kbps = estimate if is_full else None
+    round_trip_ms = quality.round_trip_ms
+    connection.towards.observe(Sample(quality.loss_down_percent, round_trip_ms, available_kbps), now=now)
+    connection.back.observe(Sample(quality.loss_up_percent, round_trip_ms), now=now)
 
 
 def _place_of(sample: Sample) -> int:
@@ -180,15 +202,3 @@ def _place_of(sample: Sample) -> int:
     if sample.available_kbps is not None:
         by_width = sum(sample.available_kbps < least for least in _AVAILABLE_KBPS)
     return max(by_loss, by_delay, by_width)
-
-
-def _samples(quality: ConnectionQuality | None) -> tuple[Sample, Sample]:
-    """Return both ways of a measurement: towards the person, and from them."""
-    if quality is None or quality.is_silent:
-        return Sample(is_silent=True), Sample(is_silent=True)
-    estimate = quality.available_down_kbps
-    is_full = estimate is not None and estimate < _FULL * quality.bitrate_down_kbps
-    return (
-        Sample(quality.loss_down_percent, quality.round_trip_ms, estimate if is_full else None),
-        Sample(quality.loss_up_percent, quality.round_trip_ms),
-    )

@@ -5,7 +5,14 @@ import re
 from playwright.sync_api import expect
 
 from tests.e2e.people import Api, Person, Visit
-from tests.e2e.pictures import INTERPRETER
+from tests.e2e.pictures import INTERPRETER, Look
+
+SPEECHLESS = Look("speechless", y=150, u=60, v=180, tone_hz=0)  # the microphone delivers nothing at all
+SYSTEM_MUTES = """() => {
+  const { call } = document.querySelector('c-call-stage');
+  Object.defineProperty(call.local.tracks.microphone, 'muted', { get: () => true });
+}"""
+"""In the page: what a browser says when the operating system mutes the microphone, which no test machine has."""
 
 
 def test_whoever_speaks_is_marked_for_the_eye_and_for_a_screen_reader(visit: Visit) -> None:
@@ -39,3 +46,24 @@ def test_the_archive_shows_how_everybodys_connection_was(visit: Visit) -> None:
 
 def _sees_speaking(viewer: Person, who: str) -> None:
     expect(viewer.tile(who).get_by_role("img", name="Speaking")).to_be_visible()
+
+
+def test_a_silent_microphone_is_noticed_on_both_sides_and_advice_is_given(visit: Visit) -> None:
+    doctor = visit.doctor_arrives()
+    patient = visit.person(SPEECHLESS)
+    patient.open_link(visit.patient_link())
+    doctor.press("admit")
+    expect(patient.at("microphone-trouble")).to_have_attribute("data-trouble", "nothing")
+    expect(patient.at("microphone-trouble")).to_contain_text("Nobody hears you")
+    expect(doctor.tile(visit.patient_id).get_by_test_id("their-microphone-silent")).to_be_visible()
+    patient.press("microphone")  # muted by oneself is no trouble
+    patient.sees_no("microphone-trouble")
+    expect(doctor.at("their-microphone-silent")).to_have_count(0)
+    visit.no_troubles()
+
+
+def test_a_microphone_that_the_system_has_muted_is_told_apart(visit: Visit) -> None:
+    patient, _doctor = visit.begun()
+    patient.page.evaluate(SYSTEM_MUTES)
+    expect(patient.at("microphone-trouble")).to_have_attribute("data-trouble", "system_muted")
+    expect(patient.at("microphone-trouble")).to_contain_text("has muted the microphone")

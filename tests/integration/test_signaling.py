@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kernel.ids import ConsultationId, RoomId
+from rooms.commands import NoteAbsence
 from rooms.events import MessagePosted
 from rooms.ports import ConnectionQuality, OwnConsultation
 from tests.builders import DOCTOR, GUEST, NOON, PATIENT, post, seat, waiting_room
@@ -71,6 +72,26 @@ async def test_what_is_measured_and_reported_in_a_call_is_gathered_for_the_consu
     ((room, minute),) = server.quality.take(now=NOON, all_of_them=True)
     assert (room, minute.participant) == (ROOM, PATIENT)
     assert (minute.score, minute.freeze_ms, minute.picture_height) == (3, 7000, 360)
+
+
+async def test_both_sides_are_told_of_a_weak_connection_and_of_an_absence(server: SocketServer) -> None:
+    doctor, patient = await server.call()
+    good = ConnectionQuality(5, 40, 0.0, 3.0, 800, 1200)
+    weak = ConnectionQuality(1, 40, 45.0, 3.0, 800, 1200, loss_down_percent=45.0)
+    for _ in range(4):
+        server.clock.advance(seconds=2)
+        server.gateway.quality_measured(ROOM, {PATIENT: weak, DOCTOR: good})
+    for client in (doctor, patient):
+        told = await client.heard("room_event", kind="connection_rung_changed", participant=PATIENT)
+        assert (told["receives"], told["sends"]) == ("audio_only", "high_video")
+    await patient.close()
+    await doctor.heard("room_event", kind="participant_disconnected", participant=PATIENT)
+    server.clock.advance(seconds=31)
+    await server.rooms.submit(ROOM, NoteAbsence())
+    await doctor.heard("room_event", kind="connection_rung_changed", receives="message")
+    assert (await doctor.ask("chat_send", **message(1, "For later")))["ok"]
+    back = await server.seated(PATIENT)
+    assert (await back.ask("room_resume", since=0))["events"][-2]["body"]["text"] == "For later"
 
 
 async def test_a_retry_is_the_same_message_and_is_told_once(server: SocketServer) -> None:
@@ -225,7 +246,7 @@ async def test_a_visit_that_is_over_is_on_the_dashboard_without_its_history_bein
     server.reception.today = [OwnConsultation(ConsultationId(ROOM), is_over=True)]
     dashboard = await server.client(DOCTOR)
     watched = await dashboard.ask("lobby_watch")
-    shown = {"consultation": ROOM, "status": "finished", "waiting": [], "in_call": [], "recording": False}
+    shown = {"consultation": ROOM, "status": "finished", "waiting": [], "in_call": [], "recording": False, "unread": 0}
     assert watched["consultations"] == [shown]
     assert server.log.reads == 0
 

@@ -156,12 +156,16 @@ def test_each_way_has_its_own_rung() -> None:
     assert told == {PATIENT: Rungs(Rung.HIGH_VIDEO, Rung.AUDIO_ONLY)}
 
 
-def test_an_estimate_counts_only_where_the_way_is_full() -> None:
+def test_an_estimate_counts_only_where_it_no_longer_grows_with_what_is_sent() -> None:
     roomy = measured(Ladders(), 8, NOON, patient=quality(available_down_kbps=1300))
     full = measured(Ladders(), 8, NOON, patient=quality(available_down_kbps=300))
-    assert (roomy, full) == (
+    growing = Ladders()
+    for step in range(10):
+        told = measured(growing, 2, later(2 * step), patient=quality(available_down_kbps=200 + 50 * step))
+    assert (roomy, full, told) == (
         {PATIENT: Rungs()},
         {PATIENT: Rungs(Rung.LOW_VIDEO, Rung.HIGH_VIDEO)},
+        {PATIENT: Rungs()},
     )
 
 

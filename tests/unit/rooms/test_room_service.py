@@ -8,9 +8,17 @@ from kernel.errors import Conflict, NotFound, Overloaded
 from kernel.ids import ParticipantId
 from rooms.commands import Disconnect, FinishVisit
 from rooms.errors import NotAdmitted, NotSeated
-from rooms.events import MessagePosted, ParticipantConnected, ParticipantDisconnected, Source
+from rooms.events import (
+    ConnectionRungChanged,
+    MessagePosted,
+    ParticipantConnected,
+    ParticipantDisconnected,
+    Rung,
+    Source,
+)
 from rooms.permissions import Withheld
-from rooms.room import Room
+from rooms.ports import ConnectionQuality
+from rooms.room import AWAY_AFTER, Room
 from rooms.service import RoomService
 from rooms.tracks import TrackRef
 from tests.builders import (
@@ -29,6 +37,7 @@ from tests.builders import (
     record,
 )
 from tests.fakes import Clock, FakeEventLog, FakeMediaPlane, FakePublisher
+from tests.waiting import until
 
 
 class House:
@@ -53,6 +62,15 @@ class House:
         await self.enter(DOCTOR)
         await self.enter(PATIENT)
         await self.rooms.submit(ROOM, admit(PATIENT))
+
+    async def measure(self, seconds: int, **qualities: object) -> None:
+        """The media plane measures the patient's connection every two seconds."""
+        quality = ConnectionQuality(5, 40, 0.0, 3.0, 800, 1200, **qualities)  # type: ignore[arg-type]
+        for _ in range(0, seconds, 2):
+            self.clock.advance(seconds=2)
+            good = ConnectionQuality(5, 40, 0.0, 3.0, 800, 1200)
+            self.rooms.take_quality(ROOM, {PATIENT: quality, DOCTOR: good})
+            await self.rooms.read(ROOM, since=0, participant=DOCTOR)  # behind what the measurement caused
 
     def facts(self) -> list[object]:
         return [event.fact for event in self.log.stored[ROOM]]
@@ -272,3 +290,32 @@ async def test_a_view_of_a_room_that_is_not_live_is_replayed_and_not_kept():
     assert [person.id for person in view.people] == [DOCTOR, PATIENT]
     assert again.rooms.live_rooms == 0
     assert await again.rooms.view(ROOM + "2") is None
+
+
+async def test_a_weak_connection_is_stored_and_told_and_loses_the_picture() -> None:
+    house = House()
+    await house.call()
+    for who in (DOCTOR, PATIENT):
+        await house.rooms.submit(ROOM, publish(who, Source.CAMERA))
+    await house.measure(60)
+    assert not any(isinstance(fact, ConnectionRungChanged) for fact in house.facts())
+    await house.measure(8, loss_down_percent=45.0)
+    assert house.facts()[-1] == ConnectionRungChanged(PATIENT, Rung.AUDIO_ONLY, Rung.HIGH_VIDEO)
+    assert house.publisher.told[ROOM][-1].fact == house.facts()[-1]
+    assert house.media.routed[ROOM].subscriptions[PATIENT] == frozenset()
+    assert house.media.routed[ROOM].subscriptions[DOCTOR] == {TrackRef(PATIENT, Source.CAMERA)}
+    await house.measure(60)
+    assert house.facts()[-1] == ConnectionRungChanged(PATIENT, Rung.HIGH_VIDEO, Rung.HIGH_VIDEO)
+    await house.rooms.close()
+
+
+async def test_an_absence_is_noted_when_its_time_has_come_also_after_a_restart() -> None:
+    house = House()
+    await house.call()
+    await house.rooms.submit(ROOM, Disconnect(PATIENT, connection(PATIENT)))
+    await house.rooms.close()
+    restarted = House(house.log)
+    restarted.clock.at = house.clock.at + AWAY_AFTER
+    await restarted.enter(DOCTOR, tab=2)
+    await until(lambda: restarted.facts()[-1] == ConnectionRungChanged(PATIENT, Rung.MESSAGE, Rung.MESSAGE))
+    await restarted.rooms.close()

@@ -2,11 +2,19 @@
 
 import pytest
 
-from rooms.commands import ChangeVideoReception, MuteTrack, UnpublishTrack
+from rooms.commands import ChangeRung, ChangeVideoReception, MuteTrack, UnpublishTrack
 from rooms.errors import NotAdmitted, TrackAbsent
-from rooms.events import Source, TrackMuted, TrackPublished, TrackUnpublished, VideoReceptionChanged
-from rooms.tracks import Routing, TrackRef
-from tests.builders import DOCTOR, GUEST, PATIENT, admit, call, publish, waiting_room
+from rooms.events import (
+    ConnectionRungChanged,
+    Rung,
+    Source,
+    TrackMuted,
+    TrackPublished,
+    TrackUnpublished,
+    VideoReceptionChanged,
+)
+from rooms.tracks import Routing, Rungs, TrackRef
+from tests.builders import DOCTOR, GUEST, PATIENT, admit, call, enter, publish, waiting_room
 
 MICROPHONE, CAMERA, SCREEN = Source.MICROPHONE, Source.CAMERA, Source.SCREEN
 
@@ -64,3 +72,57 @@ def test_taking_a_track_back_twice_is_done_once():
     stage.do(publish(PATIENT))
     assert stage.do(UnpublishTrack(PATIENT, CAMERA)) == [TrackUnpublished(PATIENT, CAMERA)]
     assert stage.do(UnpublishTrack(PATIENT, CAMERA)) == []
+
+
+def rung(who, receives=Rung.HIGH_VIDEO, sends=Rung.HIGH_VIDEO):
+    return ChangeRung(who, receives, sends)
+
+
+def sees(stage, viewer) -> set[Source]:
+    return {track.source for track in stage.room.routing().subscriptions[viewer]}
+
+
+def in_call_with_pictures():
+    stage = call()
+    for who in (DOCTOR, PATIENT):
+        stage.do(publish(who, MICROPHONE), publish(who, CAMERA))
+    return stage
+
+
+@pytest.mark.parametrize("weak", [Rung.STILL_PICTURE, Rung.AUDIO_ONLY])
+def test_a_weak_way_keeps_the_voice_and_loses_the_picture_in_its_own_direction(weak):
+    stage = in_call_with_pictures()
+    assert stage.do(rung(PATIENT, weak)) == [ConnectionRungChanged(PATIENT, weak, Rung.HIGH_VIDEO)]
+    assert (sees(stage, PATIENT), sees(stage, DOCTOR)) == ({MICROPHONE}, {MICROPHONE, CAMERA})
+    stage.do(rung(PATIENT, sends=weak))
+    assert (sees(stage, PATIENT), sees(stage, DOCTOR)) == ({MICROPHONE, CAMERA}, {MICROPHONE})
+    stage.do(rung(PATIENT, Rung.LOW_VIDEO))
+    assert sees(stage, PATIENT) == {MICROPHONE, CAMERA}
+
+
+def test_after_silence_pictures_are_as_they_were_before():
+    stage = in_call_with_pictures()
+    stage.do(rung(PATIENT, Rung.LIVE_TEXT, Rung.LIVE_TEXT))
+    assert sees(stage, PATIENT) == {MICROPHONE, CAMERA}
+    stage.do(rung(PATIENT, Rung.AUDIO_ONLY), rung(PATIENT, Rung.LIVE_TEXT, Rung.LIVE_TEXT))
+    assert sees(stage, PATIENT) == {MICROPHONE}
+
+
+def test_sound_only_by_choice_stays_whatever_the_connection_carries():
+    stage = in_call_with_pictures()
+    stage.do(ChangeVideoReception(PATIENT, receives_video=False), rung(PATIENT, Rung.LOW_VIDEO), rung(PATIENT))
+    assert sees(stage, PATIENT) == {MICROPHONE}
+
+
+def test_the_same_rung_again_is_no_event_and_a_new_connection_begins_at_the_top():
+    stage = in_call_with_pictures()
+    stage.do(rung(PATIENT, Rung.AUDIO_ONLY))
+    assert stage.do(rung(PATIENT, Rung.AUDIO_ONLY)) == []
+    stage.do(enter(PATIENT, tab=2), publish(PATIENT, CAMERA))
+    assert stage.room.rungs(PATIENT) == Rungs()
+    assert sees(stage, PATIENT) == {MICROPHONE, CAMERA}
+
+
+def test_who_is_not_in_the_call_has_no_rung():
+    assert waiting_room().do(rung(PATIENT, Rung.AUDIO_ONLY)) == []
+    assert in_call_with_pictures().do(rung(GUEST, Rung.AUDIO_ONLY)) == []

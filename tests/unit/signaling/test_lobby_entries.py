@@ -4,7 +4,7 @@ import pytest
 
 from care.consultation import Status
 from kernel.ids import ConsultationId
-from rooms.commands import Disconnect, FinishVisit, HoldParticipant, ReportReadiness
+from rooms.commands import Disconnect, FinishVisit, HoldParticipant, ReadMessages, ReportReadiness
 from rooms.events import Decision, DeviceState
 from signaling.lobby import changes_lobby, lobby_entry
 from tests.builders import (
