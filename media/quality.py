@@ -14,16 +14,15 @@ _SWITCHED_OFF_NS: Final = 8_000_000_000  # a microphone that works has some nois
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What has been counted on one connection up to a moment; the first eight only grow."""
+    """What has been counted on one connection up to a moment; the first six only grow."""
 
     at_ns: int
     expected: int = 0  # packets that the person has sent, as numbered
     received: int = 0
-    sent: int = 0  # packets sent to the person
-    lost: int = 0  # of these, as the person's browser reports
     octets_in: int = 0
     octets_out: int = 0
     voice_ns: int = 0  # time in which the person spoke
+    lost_down_percent: float = 0.0  # as the person's browser reported last, which for sound it does every five seconds
     jitter_ms: float = 0.0
     round_trip_ms: int | None = None
     available_bps: int | None = None  # towards the person, as their browser thinks
@@ -36,7 +35,7 @@ def measure(before: Counters, after: Counters) -> ConnectionQuality:
     seconds = max((after.at_ns - before.at_ns) / 1e9, 0.001)
     expected = after.expected - before.expected
     loss_up = _percent(expected - (after.received - before.received), expected)
-    loss_down = _percent(after.lost - before.lost, after.sent - before.sent)
+    loss_down = after.lost_down_percent
     loss_percent = max(loss_up, loss_down)
     return ConnectionQuality(
         score=1 if after.silent else score(loss_percent, after.round_trip_ms or 0, after.jitter_ms),

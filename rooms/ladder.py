@@ -27,6 +27,8 @@ _PLACE: Final = {rung: place for place, rung in enumerate(_STEPS)}
 _LOSS_PERCENT: Final = (12.0, 20.0, 30.0, 60.0)
 _ROUND_TRIP_MS: Final = (1500, 2500, 4000, 8000)
 _AVAILABLE_KBPS: Final = (500, 150, 70, 0)
+_FULL_LOSS_PERCENT: Final = 5.0
+_FULL_ROUND_TRIP_MS: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,6 @@ class _Connection:
     seen_at: datetime
     towards: Ladder
     back: Ladder
-    estimate_kbps: int | None = None
 
 
 class Ladders:
@@ -182,14 +183,10 @@ def _observe(connection: _Connection, quality: ConnectionQuality | None, now: da
         connection.towards.observe(Sample(is_silent=True), now=now)
         connection.back.observe(Sample(is_silent=True), now=now)
         return
-    estimate, before = quality.available_down_kbps, connection.estimate_kbps
-    connection.estimate_kbps = estimate
-    # An estimate begins low and grows with what is sent: the way is full where it falls, or stands, below that.
-    is_full = (
-        estimate is not None and before is not None and estimate <= before and estimate < quality.bitrate_down_kbps
-    )
-    available_kbps = estimate if is_full else None
     round_trip_ms = quality.round_trip_ms
+    # A browser's estimate is low, too, where little is sent: it counts only beside signs that the way is full.
+    is_full = quality.loss_down_percent >= _FULL_LOSS_PERCENT or (round_trip_ms or 0) >= _FULL_ROUND_TRIP_MS
+    available_kbps = quality.available_down_kbps if is_full else None
     connection.towards.observe(Sample(quality.loss_down_percent, round_trip_ms, available_kbps), now=now)
     connection.back.observe(Sample(quality.loss_up_percent, round_trip_ms), now=now)
 

@@ -12,7 +12,7 @@ import { admitted, isRecording } from '../state/room.js';
 import { chime } from './chime.js';
 import { control } from './call/control-bar.js';
 import './call/chat-panel.js';
-import { isBusyWriting } from './call/parts.js';
+import { focusWhenDrawn, isBusyWriting } from './call/parts.js';
 import './call/settings-dialog.js';
 import './call/stage.js';
 import { confirmDialog } from './dialog.js';
@@ -423,9 +423,7 @@ export class CDoctorVisit extends Page {
   _write() {
     this._tab = 'chat';
     this._panel = true;
-    this.updateComplete.then(() =>
-      /** @type {HTMLElement | null} */ (this.querySelector('c-chat-panel textarea'))?.focus(),
-    );
+    focusWhenDrawn(this, 'c-chat-panel textarea');
   }
 
   /** "Open and admit" from the dashboard: once, and not again after a reload. @param {CallController} call */

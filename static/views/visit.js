@@ -8,7 +8,7 @@ import { playSignal } from '../rtc/meter.js';
 import { navigate } from '../router.js';
 import './call/chat-panel.js';
 import './call/control-bar.js';
-import { isBusyWriting } from './call/parts.js';
+import { focusWhenDrawn, isBusyWriting } from './call/parts.js';
 import './call/settings-dialog.js';
 import './call/stage.js';
 import './call/waiting-room.js';
@@ -245,7 +245,7 @@ export class CVisit extends Page {
   _write() {
     this._chatOpen = true;
     dismissToasts('message');
-    this.updateComplete.then(() => /** @type {HTMLElement | null} */ (this.querySelector('.call-side textarea'))?.focus());
+    focusWhenDrawn(this, '.call-side textarea');
   }
 
   _openSettings() {

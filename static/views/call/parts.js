@@ -49,6 +49,16 @@ export function roleText(role) {
   return t(`core.role_${role}`);
 }
 
+/**
+ * Move the focus to what is about to be drawn, however deep: every element has drawn itself before the next picture.
+ * @param {HTMLElement} root @param {string} selector
+ */
+export function focusWhenDrawn(root, selector) {
+  requestAnimationFrame(() => {
+    requestAnimationFrame(() => /** @type {HTMLElement | null} */ (root.querySelector(selector))?.focus());
+  });
+}
+
 /** Whether somebody is in the middle of writing, or of a dialog: the focus is then not taken from them. */
 export function isBusyWriting() {
   const focused = document.activeElement;

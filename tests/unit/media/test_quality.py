@@ -13,7 +13,6 @@ def test_a_good_connection_scores_five() -> None:
         2 * SECOND,
         expected=500,
         received=500,
-        sent=600,
         octets_in=250_000,
         octets_out=500_000,
         jitter_ms=4,
@@ -25,9 +24,9 @@ def test_a_good_connection_scores_five() -> None:
 
 
 def test_loss_is_the_worse_of_both_directions() -> None:
-    before = Counters(0, expected=100, received=100, sent=100, lost=50)
-    assert measure(before, Counters(SECOND, expected=200, received=198, sent=200, lost=55)).loss_percent == 5.0
-    assert measure(before, Counters(SECOND, expected=200, received=190, sent=200, lost=51)).loss_percent == 10.0
+    before = Counters(0, expected=100, received=100)
+    assert measure(before, Counters(SECOND, expected=200, received=198, lost_down_percent=5.0)).loss_percent == 5.0
+    assert measure(before, Counters(SECOND, expected=200, received=190, lost_down_percent=1.0)).loss_percent == 10.0
 
 
 def test_somebody_silent_is_hardly_usable_whatever_the_counters_say() -> None:
@@ -40,8 +39,8 @@ def test_a_microphone_is_called_silent_after_eight_seconds_of_nothing() -> None:
 
 
 def test_both_directions_have_their_own_loss_and_talk_is_counted() -> None:
-    before = Counters(0, expected=100, received=100, sent=100, lost=0, voice_ns=SECOND)
-    after = Counters(2 * SECOND, expected=200, received=190, sent=200, lost=2, voice_ns=2 * SECOND)
+    before = Counters(0, expected=100, received=100, voice_ns=SECOND)
+    after = Counters(2 * SECOND, expected=200, received=190, lost_down_percent=2.0, voice_ns=2 * SECOND)
     quality = measure(before, after)
     assert (quality.loss_up_percent, quality.loss_down_percent, quality.talk_ms) == (10.0, 2.0, 1000)
 
@@ -51,7 +50,7 @@ def test_a_long_way_costs_points() -> None:
 
 
 def test_counters_that_went_back_do_no_harm() -> None:
-    quality = measure(Counters(SECOND, 100, 90, 80, 70, 60, 50), Counters(2 * SECOND))
+    quality = measure(Counters(SECOND, 100, 90, 80, 70, 60), Counters(2 * SECOND))
     assert quality.loss_percent == 0.0
     assert quality.bitrate_up_kbps == 0
 

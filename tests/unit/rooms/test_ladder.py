@@ -156,17 +156,10 @@ def test_each_way_has_its_own_rung() -> None:
     assert told == {PATIENT: Rungs(Rung.HIGH_VIDEO, Rung.AUDIO_ONLY)}
 
 
-def test_an_estimate_counts_only_where_it_no_longer_grows_with_what_is_sent() -> None:
-    roomy = measured(Ladders(), 8, NOON, patient=quality(available_down_kbps=1300))
-    full = measured(Ladders(), 8, NOON, patient=quality(available_down_kbps=300))
-    growing = Ladders()
-    for step in range(10):
-        told = measured(growing, 2, later(2 * step), patient=quality(available_down_kbps=200 + 50 * step))
-    assert (roomy, full, told) == (
-        {PATIENT: Rungs()},
-        {PATIENT: Rungs(Rung.LOW_VIDEO, Rung.HIGH_VIDEO)},
-        {PATIENT: Rungs()},
-    )
+def test_an_estimate_counts_only_beside_signs_that_the_way_is_full() -> None:
+    quiet = measured(Ladders(), 8, NOON, patient=quality(available_down_kbps=60))
+    lossy = measured(Ladders(), 8, NOON, patient=quality(available_down_kbps=300, loss_down_percent=6.0))
+    assert (quiet, lossy) == ({PATIENT: Rungs()}, {PATIENT: Rungs(Rung.LOW_VIDEO, Rung.HIGH_VIDEO)})
 
 
 def test_who_is_in_the_call_without_any_media_is_left_with_text() -> None:
