@@ -46,7 +46,7 @@ STREAM_LIMIT: Final = 32  # SSRCs of one peer
 LIVE_ADDRESS_NS: Final = 5_000_000_000  # an address heard of within this time is not taken over by another peer
 QUIET_ADDRESS_NS: Final = 300_000_000  # a peer is followed to another of its addresses when the selected one rests
 ROAMING_LIMIT_PER_S: Final = 200  # packets from unknown addresses that are tried, for the whole node
-RETRANSMISSION_LIMIT_PER_S: Final = 1000  # for each subscriber
+RETRANSMISSION_LIMIT_PER_S: Final = 1000  # asked for, by each subscriber
 REPORT_NS: Final = 1_000_000_000
 FEEDBACK_NS: Final = 90_000_000  # between two feedbacks about arrivals, as browsers do among themselves
 FEEDBACK_PACKETS: Final = 64  # or as soon as this many have arrived
@@ -238,6 +238,7 @@ class Forwarder:
             return
         now_ns = self.now_ns
         link.heard_ns = now_ns
+        link.received += 1
         link.octets_in += size
         if address == link.address:
             link.selected_ns = now_ns
@@ -425,15 +426,15 @@ class Forwarder:
 
     def _retransmit(self, outbound: Outbound, seq: int) -> None:
         """Answer a subscriber's request for `seq` as RFC 4588 says, if the packet is still there."""
-        packet = outbound.stored(seq)
-        if packet is None or not outbound.rtx_payload_type:
-            return
         link = outbound.link
         if self.now_ns - link.retransmission_ns >= REPORT_NS:
             link.retransmission_ns, link.retransmissions = self.now_ns, 0
         link.retransmissions += 1
         if link.retransmissions > RETRANSMISSION_LIMIT_PER_S:
             self.drops["retransmission_limited"] += 1
+            return
+        packet = outbound.stored(seq)
+        if packet is None or not outbound.rtx_payload_type:
             return
         outbound.rtx_seq = (outbound.rtx_seq + 1) & 0xFFFF
         _OUT_HEADER.pack_into(

@@ -49,6 +49,7 @@ class Link:
         "octets_in",
         "octets_out",
         "outbounds",
+        "received",
         "reported_ns",
         "reported_octets",
         "retransmission_ns",
@@ -84,6 +85,7 @@ class Link:
         self.sent_bps = 0  # what was sent to it in the second before
         self.retransmissions = 0
         self.retransmission_ns = now_ns
+        self.received = 0  # authentic packets of any kind
         self.octets_in = 0
         self.octets_out = 0
 

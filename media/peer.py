@@ -8,6 +8,7 @@ from OpenSSL import SSL
 from kernel.ids import ParticipantId
 from media.congestion import ESTIMATE_AGE_NS
 from media.dtls import DtlsServer, DtlsState
+from media.flood import CHECK_PACKETS, FloodMeter
 from media.negotiation import Credentials, Negotiation, Site
 from media.packet_path import PacketPath
 from media.quality import Counters
@@ -63,6 +64,8 @@ class Peer:
         self._handshake_ns = 0  # when the attempt in progress got its first datagram
         self._checks = 0
         self._checks_ns = now_ns
+        self._authentic_checks = 0
+        self._flood = FloodMeter(now_ns)
         self._microphone_count = 0
         self._microphone_ns = 0
 
@@ -103,6 +106,7 @@ class Peer:
         credentials = next((each for each in self.credentials if each.ufrag == request.local_ufrag), None)
         if credentials is None or not request.is_authentic(credentials.password):
             return "stun_unauthenticated"
+        self._authentic_checks += 1
         if not self._path.bind(self.link, address):
             return "stun_address_taken"
         self.link.heard_ns = now_ns
@@ -131,6 +135,11 @@ class Peer:
             self._handshake_ns = now_ns
             self._dtls.renew()
         self._settle()
+
+    def is_flooding(self, now_ns: int) -> bool:
+        """Whether the peer itself, and nobody in its name, has sent more than it may."""
+        packets = self.link.received + CHECK_PACKETS * self._authentic_checks
+        return self._flood.is_flooded(packets, self.link.octets_in, now_ns)
 
     def judge(self, now_ns: int, *, silent_after_ns: int, gone_after_ns: int) -> MediaState:
         """Return how the connection is now, by when anything authenticated came last and what usually comes."""

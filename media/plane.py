@@ -28,6 +28,7 @@ TICK_S: Final = 0.05
 JUDGE_TICKS: Final = 4  # states are looked at five times a second
 LISTEN_TICKS: Final = 2  # microphones ten times
 QUALITY_TICKS: Final = 40  # and quality is told every two seconds
+CUT_OFF_NS: Final = 60_000_000_000  # how long whoever flooded has no media
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +78,8 @@ class UdpMediaPlane:
         self._fingerprint = ""
         self._context: SSL.Context | None = None
         self._offering: set[Peer] = set()
+        self._cut_off: dict[tuple[RoomId, ParticipantId], int] = {}  # until when
+        self._times_cut_off = 0
         self._timer: asyncio.TimerHandle | None = None
         self._ticks = 0
 
@@ -116,6 +119,7 @@ class UdpMediaPlane:
             "rooms": len(self._rooms),
             "peers": len(self._by_link),
             "peers_connected": states[MediaState.CONNECTED],
+            "peers_cut_off": self._times_cut_off,
             "datagrams_received": self._socket.received,
             "packets_forwarded": path.forwarded,
             "packets_retransmitted": path.retransmitted,
@@ -128,7 +132,11 @@ class UdpMediaPlane:
         self._observer = observer
 
     def join(self, room: RoomId, participant: ParticipantId) -> None:
-        self._room(room).join(participant)
+        if self._clock_ns() < self._cut_off.get((room, participant), 0):
+            self._tell_cut_off(room, participant)
+        else:
+            self._cut_off.pop((room, participant), None)
+            self._room(room).join(participant)
 
     def answer(self, room: RoomId, participant: ParticipantId, generation: int, sdp: str) -> None:
         peer = self._peer(room, participant)
@@ -160,6 +168,7 @@ class UdpMediaPlane:
 
     async def close_room(self, room: RoomId) -> None:
         media = self._rooms.pop(room, None)
+        self._cut_off = {who: until_ns for who, until_ns in self._cut_off.items() if who[0] != room}
         if media is not None:
             await media.close()
 
@@ -230,6 +239,10 @@ class UdpMediaPlane:
         if self._observer is not None and peer.link in self._by_link:
             self._observer.state_changed(room, peer.participant, peer.state)
 
+    def _tell_cut_off(self, room: RoomId, participant: ParticipantId) -> None:
+        if self._observer is not None:
+            self._observer.state_changed(room, participant, MediaState.CUT_OFF)
+
     def _recording_failed(self, room: RoomId, recording: RecordingId, reason: str) -> None:
         if self._observer is not None:
             self._observer.recording_failed(room, recording, reason)
@@ -242,8 +255,10 @@ class UdpMediaPlane:
         self._ticks += 1
         self._path.tick()
         now_ns = self._clock_ns()
-        for _, peer in list(self._by_link.values()):
+        for media, peer in list(self._by_link.values()):
             peer.tend(now_ns)
+            if peer.is_flooding(now_ns):
+                self._end_flood(media, peer, now_ns)
         if self._ticks % JUDGE_TICKS == 0:
             for media, peer in list(self._by_link.values()):
                 self._judge(media, peer)
@@ -253,6 +268,16 @@ class UdpMediaPlane:
         if self._ticks % QUALITY_TICKS == 0:
             for media in list(self._rooms.values()):
                 self._measure(media, now_ns)
+
+    def _end_flood(self, media: RoomMedia, peer: Peer, now_ns: int) -> None:
+        """Forget the peer, so that what it goes on sending is a stranger's, and let it have no other for a while."""
+        self._times_cut_off += 1
+        _log.warning("a participant sent more than a browser can mean", extra={"room": media.room})
+        self._cut_off = {who: until_ns for who, until_ns in self._cut_off.items() if until_ns > now_ns}
+        self._cut_off[media.room, peer.participant] = now_ns + CUT_OFF_NS
+        media.leave(peer.participant)
+        self._tell_cut_off(media.room, peer.participant)
+        self._forget_if_empty(media)
 
     def _judge(self, media: RoomMedia, peer: Peer) -> None:
         if peer.link not in self._by_link:

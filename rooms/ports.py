@@ -39,6 +39,7 @@ class MediaState(StrEnum):
     CONNECTED = "connected"
     SILENT = "silent"  # nothing came for over a second: shown as "reconnecting"
     GONE = "gone"  # closed by the browser, or silent past the limit
+    CUT_OFF = "cut_off"  # ended here: more came than a browser can mean
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,11 +158,12 @@ export class MediaConnection extends Emitter {
     this._peer.setConfiguration(this._configuration);
   }
 
-  /** The server hears nothing from us, or has given us up. @param {string} state */
+  /** The server hears nothing from us, has given us up, or will have no more of us. @param {string} state */
   told(state) {
     if (this.status === 'closed') return;
     if (state === 'silent') this.restart();
     if (state === 'gone') this.start().catch(() => {});
+    if (state === 'cut_off') this.stop(); // asking again is refused for a while
   }
 
   /** Ask for new ICE credentials: the network may have changed. */

@@ -33,7 +33,7 @@
  *   for the doctor: admit(participant), hold(participant), remove(participant), startRecording(), stopRecording(), finish()
  *
  * Notices: { kind: 'text_only' | 'admitted' | 'held' | 'message' | 'arrived' | 'joined' | 'back' | 'gone' | 'recording_started' |
- *            'recording_stopped' | 'consent' | 'screen_ended' | 'device_lost', participant?, name?, text?, decision?, reason? }
+ *            'recording_stopped' | 'consent' | 'screen_ended' | 'device_lost' | 'cut_off', participant?, name?, text?, decision?, reason? }
  */
 import { conversation, emptyChat, reduceChat, TYPING_SHOWN_MS, TYPING_TOLD_EVERY_MS, typists } from './chat.js';
 import { isPictureless, rungOf, said } from './ladder.js';
@@ -374,7 +374,9 @@ export class CallController {
       }),
       session.on('ice_servers', (renewed) => this.media.renewed(renewed.ice_servers)),
       session.on('media_state', ({ participant, state }) => {
-        if (participant === this.you?.participant && this._mediaOn) this.media.told(state);
+        if (participant !== this.you?.participant || !this._mediaOn) return;
+        this.media.told(state);
+        if (state === 'cut_off') this._notice({ kind: 'cut_off' });
       }),
       session.on('quality', ({ participants }) => {
         this.quality = participants;

@@ -159,6 +159,8 @@ export default {
   'call.sharing': 'You are sharing your screen.',
   'call.stop_sharing': 'Stop',
   'call.reconnecting': 'The connection was lost. We are reconnecting …',
+  'call.cut_off':
+    'Your browser sent more than the clinic accepts, so sound and picture were ended. Please reload the page in a minute.',
   'call.draining': 'The clinic’s server is restarting. We come back by ourselves.',
   'call.sound_only_now': 'Sound only.',
   'call.pictures_again': 'Show pictures',
