@@ -113,10 +113,9 @@ class MediaPeer:
 
     @property
     def server(self) -> tuple[str, int]:
-        """The first candidate of the newest offer."""
-        found = re.search(r"a=candidate:\S+ 1 udp \d+ (\S+) (\d+)", self.offer.sdp)
-        assert found is not None
-        return found[1], int(found[2])
+        """The first candidate of the newest offer that is of the family of `host`."""
+        found = re.findall(r"a=candidate:\S+ 1 udp \d+ (\S+) (\d+)", self.offer.sdp)
+        return next((host, int(port)) for host, port in found if (":" in host) == (":" in self._host))
 
     @property
     def credentials(self) -> tuple[str, str]:
@@ -219,7 +218,7 @@ class MediaPeer:
         self._close_socket()
 
     def _new_socket(self) -> socket.socket:
-        opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        opened = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET, socket.SOCK_DGRAM)
         opened.setblocking(False)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 1024 * 1024)
         opened.bind((self._host, 0))

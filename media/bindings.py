@@ -62,12 +62,13 @@ class SrtpProfile:
         return 2 * (self.key_length + self.salt_length)
 
 
-# In our order of preference; as DTLS server the choice is ours.
+# In the server's order of preference; it takes no other than the AEAD ones, which all present browsers offer.
 SRTP_PROFILES: Final = (
     SrtpProfile(b"SRTP_AEAD_AES_128_GCM", Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 16, 12),
     SrtpProfile(b"SRTP_AEAD_AES_256_GCM", Policy.SRTP_PROFILE_AEAD_AES_256_GCM, 32, 12),
-    SrtpProfile(b"SRTP_AES128_CM_SHA1_80", Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 16, 14),
+    SrtpProfile(b"SRTP_AES128_CM_SHA1_80", Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 16, 14),  # for measuring peers only
 )
+AEAD_PROFILES: Final = SRTP_PROFILES[:2]
 
 
 class SrtpSession:
@@ -107,7 +108,7 @@ class Certificate:
         context.set_cipher_list(
             b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384"
         )
-        context.set_tlsext_use_srtp(b":".join(profile.name for profile in SRTP_PROFILES))
+        context.set_tlsext_use_srtp(b":".join(profile.name for profile in AEAD_PROFILES))
         return context
 
 

@@ -36,8 +36,9 @@ _log = logging.getLogger(__name__)
 class UdpMediaPlane:
     """Implements `rooms.ports.MediaPlane`. Everything but `open`, `close` and `close_room` returns at once.
 
-    `host` is bound to; with "0.0.0.0" or "::" browsers are told `announced_addresses`, or this machine's own when
-    there are none. `port` 0 takes a free one. `silent_after` applies to those from whom packets are to be expected.
+    `host` is bound to; with "0.0.0.0" (IPv4) or "::" (both families) browsers are told `announced_addresses`, or this
+    machine's own when there are none. `port` 0 takes a free one. `silent_after` applies to those from whom packets are
+    to be expected.
     """
 
     def __init__(
@@ -341,5 +342,5 @@ class UdpMediaPlane:
         bound = self._socket.local_address
         if bound not in {"0.0.0.0", "::"}:  # noqa: S104
             return (bound,)
-        ipv6 = ":" in bound
-        return tuple(own_addresses(ipv6=ipv6)) or (("::1",) if ipv6 else ("127.0.0.1",))
+        ipv6 = own_addresses(ipv6=True) if bound == "::" else []
+        return (*own_addresses(ipv6=False), *ipv6) or ("127.0.0.1",)

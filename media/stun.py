@@ -89,6 +89,8 @@ def parse_binding_request(data: bytes) -> BindingRequest | None:  # noqa: C901, 
 def binding_success(request: BindingRequest, address: Address, password: str) -> bytes:
     """Return the response that tells the sender its own address as seen here."""
     host = ipaddress.ip_address(address[0].partition("%")[0])
+    if isinstance(host, ipaddress.IPv6Address) and host.ipv4_mapped is not None:
+        host = host.ipv4_mapped  # what a socket for both families calls an IPv4 address
     pad = struct.pack("!I", _COOKIE) + request.transaction_id
     packed = bytes(a ^ b for a, b in zip(host.packed, pad, strict=False))
     value = struct.pack("!BBH", 0, 1 if host.version == 4 else 2, address[1] ^ (_COOKIE >> 16)) + packed

@@ -59,12 +59,13 @@ class UdpSocket:
 
     @property
     def local_address(self) -> str:
-        """The address it is bound to, all of a family's for 0.0.0.0 and ::; empty while closed."""
+        """The address it is bound to, all of IPv4's for 0.0.0.0, all for ::; empty while closed."""
         return str(self._socket.getsockname()[0]) if self._socket is not None else ""
 
     def open(self, host: str, port: int) -> Callable[[Any, Address], object]:
         """Bind, begin to read, and return what sends one datagram now or raises OSError; there is no queue.
 
+        With "::" it serves IPv4 too, whose addresses it gives in the form ::ffff:192.0.2.1 (RFC 4291, 2.5.5.2).
         Raises OSError when the port is taken or the address is not ours.
         """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -72,7 +73,7 @@ class UdpSocket:
         try:
             opened.setblocking(False)
             if family == socket.AF_INET6:
-                opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host != "::")
             for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
                 opened.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER_BYTES)
             opened.bind((host, port))

@@ -188,9 +188,9 @@ def _transport(settings: Settings) -> Finding:
 
 
 def _media_addresses(media: Media) -> Sequence[str]:
-    return media.announced_addresses or (
-        own_addresses(ipv6=False) if media.host in {"0.0.0.0", "::"} else [media.host]  # noqa: S104 - compared, not bound
-    )
+    if media.announced_addresses or media.host not in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        return media.announced_addresses or [media.host]
+    return own_addresses(ipv6=False) + (own_addresses(ipv6=True) if media.host == "::" else [])
 
 
 def _clock(directory: Path, now: datetime) -> Finding:

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from OpenSSL import SSL
 
-from media.bindings import SRTP_PROFILES, Certificate
+from media.bindings import AEAD_PROFILES, Certificate
 from media.dtls import ATTEMPT_LIMIT, DATAGRAM_LIMIT, DtlsServer, DtlsState, pack_records
 from media.srtp import SrtpKeys
 
@@ -67,13 +67,22 @@ def test_the_handshake_ends_with_keys_that_both_sides_share() -> None:
 
 
 def test_the_profile_is_our_choice_among_what_the_browser_offers() -> None:
-    for profile in SRTP_PROFILES:
+    for profile in AEAD_PROFILES:
         browser = Browser(profile.name)
         dtls, sent = server()
         dtls.verify(browser.sha256)
         shake(browser, dtls, sent)
         assert dtls.state is DtlsState.ESTABLISHED
         assert browser.ssl.get_selected_srtp_profile() == profile.name
+
+
+def test_a_browser_that_offers_no_aead_gets_no_keys() -> None:
+    browser = Browser(b"SRTP_AES128_CM_SHA1_80")
+    dtls, sent = server()
+    dtls.verify(browser.sha256)
+    shake(browser, dtls, sent)
+    assert dtls.state is DtlsState.FAILED
+    assert dtls.keys is None
 
 
 def test_without_a_fingerprint_there_are_no_keys_yet() -> None:
