@@ -1,0 +1,62 @@
+"""Every parser of the plane, on whatever octets: no exception but the declared one, and an end."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kernel.errors import Invalid
+from media import rtcp
+from media.dtls import pack_records
+from media.sdp import parse_answer
+from media.stun import parse_binding_request
+
+CHECK_HEAD = b"\x00\x01"
+COOKIE = b"\x21\x12\xa4\x42"
+
+
+@given(st.binary(max_size=600))
+def test_checks(data: bytes) -> None:
+    assert parse_binding_request(data) is None  # nobody hits the right FINGERPRINT by chance
+    shaped = CHECK_HEAD + (len(data) // 4 * 4).to_bytes(2, "big") + COOKIE + bytes(12) + data[: len(data) // 4 * 4]
+    assert parse_binding_request(shaped) is None
+
+
+@given(st.integers(200, 207), st.integers(0, 63), st.binary(max_size=1200))
+def test_compounds(kind: int, form: int, body: bytes) -> None:
+    data = bytes([0x80 | form, kind]) + (len(body) // 4).to_bytes(2, "big") + body + body
+    for packet in rtcp.packets(data, len(data)):
+        assert 0 <= packet.start <= packet.end <= len(data)
+        assert len(rtcp.nacked(data, packet)) <= rtcp.NACK_LIMIT
+        assert len(list(rtcp.report_blocks(data, packet))) <= 31
+        assert len(rtcp.full_intra_ssrcs(data, packet)) <= rtcp.PACKETS_LIMIT
+        rtcp.sender_info(data, packet)
+        rtcp.media_ssrc(data, packet)
+        rtcp.remb_bps(data, packet)
+
+
+@given(st.binary(max_size=6000))
+def test_records(written: bytes) -> None:
+    datagrams = pack_records(written)
+    assert written.startswith(b"".join(datagrams))
+    assert all(datagrams)
+    assert len(datagrams) <= 1 + len(written) // 13
+
+
+@given(
+    st.lists(st.sampled_from(["v=0", "m=audio 9 UDP/TLS/RTP/SAVPF 111", "a=mid:0", "m=application 9 x y", "a=", "="]))
+)
+def test_lines_of_an_answer_in_any_order(lines: list[str]) -> None:
+    _refused_or_read("\r\n".join(lines))
+
+
+@given(st.text(max_size=400))
+def test_any_text_as_an_answer(text: str) -> None:
+    _refused_or_read(text)
+    _refused_or_read("v=0\r\nm=" + text)
+    _refused_or_read("v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=" + text)
+
+
+def _refused_or_read(sdp: str) -> None:
+    try:
+        parse_answer(sdp)
+    except Invalid:
+        return
