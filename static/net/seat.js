@@ -15,6 +15,11 @@ import { Emitter } from './emitter.js';
 
 const ANSWER_MS = 10_000;
 const PROBE_MS = 2500;
+// While the network is away every attempt hangs; the next one, or its repeated SYN, finds it within about a second.
+const FIRST_ATTEMPT_MS = 8000;
+const ATTEMPT_MS = 2000;
+const LONG_ATTEMPT_MS = 5000; // now and then, for a network that is there and slow
+const LONG_ATTEMPT_EVERY = 8;
 const BUFFERED_EVENTS = 5000;
 const RELAYED = /** @type {const} */ ([
   'typing',
@@ -43,6 +48,7 @@ const RELAYED = /** @type {const} */ ([
  * @typedef {{
  *   status: [SessionStatus], connected: [], entered: [Entered], entry_failed: [SessionError], events: [import('../state/room.js').WireEvent[]],
  *   seat_taken: [], typing: [{ participant: string }], media_offer: [any], ice_servers: [{ ice_servers: RTCIceServer[] }], media_state: [{ participant: string, state: string }],
+ *   network_changed: [],
  *   quality: [{ participants: Record<string, any> }], active_speaker: [{ participant?: string }], lobby_changed: [any],
  * }} SessionEvents
  */
@@ -82,6 +88,8 @@ export class Session extends Emitter {
     this._early = new Map();
     this._resuming = false;
     this._refusals = 0;
+    /** The socket that is being asked whether it is alive. @type {any} */
+    this._probing = null;
   }
 
   /** Open the socket if it isn't; for pages that only watch. */
@@ -96,16 +104,19 @@ export class Session extends Emitter {
           () => give({ token: '' }),
         );
       },
-      reconnectionDelay: 400,
-      reconnectionDelayMax: 2500,
+      reconnectionDelay: 300,
+      reconnectionDelayMax: 800,
       randomizationFactor: 0.5,
-      timeout: 8000,
+      timeout: FIRST_ATTEMPT_MS,
       autoConnect: false,
     });
     this._socket = socket;
     socket.on('connect', () => this._onConnect());
     socket.on('disconnect', () => this._onLost());
     socket.on('connect_error', (/** @type {any} */ error) => this._onRefused(error));
+    socket.io?.on('reconnect_attempt', (/** @type {number} */ attempt) => {
+      socket.io.timeout(attempt % LONG_ATTEMPT_EVERY === 0 ? LONG_ATTEMPT_MS : ATTEMPT_MS);
+    });
     socket.on('room_event', (/** @type {any} */ event) => this._take([event]));
     socket.on('seat_taken', () => this._onSeatTaken());
     socket.on('server_draining', () => this._setStatus('draining'));
@@ -128,17 +139,25 @@ export class Session extends Emitter {
    */
   async hurry() {
     const socket = this._socket;
-    if (!socket) return;
+    if (!socket || this._probing === socket) return;
     if (socket.connected && this._seated) {
+      this._probing = socket;
       const alive = await socket
         .timeout(PROBE_MS)
         .emitWithAck('room_resume', { since: this._since })
         .catch(() => null);
+      this._probing = null;
       if (alive || socket !== this._socket) return;
     } else if (socket.connected) {
       return;
     }
     socket.disconnect().connect();
+  }
+
+  /** This machine is on another network, or on one again. */
+  networkChanged() {
+    this.emit('network_changed');
+    this.hurry();
   }
 
   /**

@@ -11,4 +11,13 @@ export const session = new Session({ token: (options) => auth.token(options), co
 auth.subscribe((me) => {
   if (!me) session.close();
 });
-addEventListener('online', () => session.hurry());
+addEventListener('online', () => session.networkChanged());
+
+// Phones say what kind of network they are on. Changes of the estimated speed come as the same event.
+const network = /** @type {EventTarget & { type?: string } | undefined} */ (Reflect.get(navigator, 'connection'));
+let kind = network?.type;
+network?.addEventListener('change', () => {
+  if (network.type === kind) return;
+  kind = network.type;
+  session.networkChanged();
+});

@@ -22,6 +22,7 @@
  *   entries       Entry[] (state/chat.js): the conversation, mine on their way included
  *   typists       names of those who type
  *   unread        number of messages of others I have not seen
+ *   silent        ids of those from whom the server hears nothing for now, their socket or not: they reconnect
  *   soundOnly     whether I receive no pictures
  *   error         SessionError | null: why phase is 'refused'
  *
@@ -95,6 +96,8 @@ export class CallController {
     /** @type {Record<string, Quality>} */
     this.quality = {};
     this.speaker = '';
+    /** @type {ReadonlySet<string>} */
+    this.silent = new Set();
     this.soundOnly = false;
     /** @type {Error & { code: string } | null} */
     this.error = null;
@@ -373,11 +376,8 @@ export class CallController {
         if (!offer.probe) this.media.offered(offer); // a probe is the join page's
       }),
       session.on('ice_servers', (renewed) => this.media.renewed(renewed.ice_servers)),
-      session.on('media_state', ({ participant, state }) => {
-        if (participant !== this.you?.participant || !this._mediaOn) return;
-        this.media.told(state);
-        if (state === 'cut_off') this._notice({ kind: 'cut_off' });
-      }),
+      session.on('media_state', (told) => this._onMediaState(told)),
+      session.on('network_changed', () => this.media.restart()),
       session.on('quality', ({ participants }) => {
         this.quality = participants;
         this._tell();
@@ -405,8 +405,25 @@ export class CallController {
     return this._tell();
   }
 
+  /** @param {{ participant: string, state: string }} told */
+  _onMediaState({ participant, state }) {
+    if (participant === this.you?.participant) {
+      if (!this._mediaOn) return;
+      this.media.told(state);
+      if (state === 'cut_off') this._notice({ kind: 'cut_off' });
+      return;
+    }
+    if (this.silent.has(participant) === (state === 'silent')) return;
+    const silent = new Set(this.silent);
+    if (state === 'silent') silent.add(participant);
+    else silent.delete(participant);
+    this.silent = silent;
+    this._tell();
+  }
+
   /** @param {import('../net/seat.js').Entered} answer */
   _onEntered(answer) {
+    this.silent = new Set(); // whoever still is will be told of again
     this.you = answer.you;
     this.about = answer.room;
     this._seated = true;
@@ -536,7 +553,10 @@ export class CallController {
     return {
       join: () => this._session.request('media_join', {}),
       answer: (generation, sdp) => this._session.request('media_answer', { generation, sdp }),
-      restart: () => this._session.request('media_restart', {}),
+      restart: () => {
+        this._session.hurry(); // what cut off the media may have cut off the socket, which notices much later
+        return this._session.request('media_restart', {});
+      },
       leave: () => (this._seated ? this._session.request('media_leave', {}) : Promise.resolve()),
     };
   }

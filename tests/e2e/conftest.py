@@ -64,11 +64,13 @@ class Browsers:
         *,
         cameras: Callable[[Look, Path], None] = camera_file,
         arguments: Sequence[str] = (),
+        executable: Callable[[Look], str | None] = lambda _: CHROMIUM,
     ) -> None:
         self._playwright = playwright
         self._folder = folder
         self._cameras = cameras
         self._arguments = arguments
+        self._executable = executable
         self._running: dict[str, Browser] = {}
 
     def of(self, look: Look) -> Browser:
@@ -77,7 +79,7 @@ class Browsers:
             self._cameras(look, camera)
             microphone_file(look, microphone)
             self._running[look.name] = self._playwright.chromium.launch(
-                executable_path=CHROMIUM,
+                executable_path=self._executable(look),
                 args=[
                     *ARGUMENTS,
                     *self._arguments,

@@ -21,6 +21,10 @@ class FakeSession extends Emitter {
     this.sent.push(['leave', {}]);
   }
 
+  async hurry() {
+    this.sent.push(['hurry', {}]);
+  }
+
   async request(event, payload) {
     this.sent.push([event, payload]);
     if (this.refuse[event]) throw Object.assign(new Error(event), { code: this.refuse[event] });
@@ -90,6 +94,10 @@ class FakeMedia extends Emitter {
   told(state) {
     this.heard = state;
   }
+
+  restart() {
+    this.restarted = true;
+  }
 }
 
 function start(parts = {}) {
@@ -101,7 +109,7 @@ function start(parts = {}) {
     consultation: 'con_1',
     session,
     local,
-    connect: () => media,
+    connect: (signal) => Object.assign(media, { signal }),
     api: {},
     consentShown: () => ({ version: '2', language: 'en' }),
     newId: () => `message-${(ids += 1)}`,
@@ -376,4 +384,28 @@ test('only what the server says of my own media moves it', (context) => {
   assert.equal(media.heard, undefined);
   session.emit('media_state', { participant: ME, state: 'silent' });
   assert.equal(media.heard, 'silent');
+});
+
+test('whoever the server hears nothing from is shown as away until it hears them again', (context) => {
+  const { call, entered, session } = start();
+  context.after(() => call.end());
+  session.emit('media_state', { participant: DOCTOR, state: 'silent' });
+  assert.deepEqual([...call.silent], [DOCTOR]);
+  session.emit('media_state', { participant: DOCTOR, state: 'connected' });
+  assert.deepEqual([...call.silent], []);
+  session.emit('media_state', { participant: DOCTOR, state: 'silent' });
+  entered();
+  assert.deepEqual([...call.silent], []);
+});
+
+test('another network means new credentials, and asking for them tries the socket too', async (context) => {
+  const { call, media, session } = start();
+  context.after(() => call.end());
+  session.emit('network_changed');
+  assert.ok(media.restarted);
+  await media.signal.restart();
+  assert.deepEqual(
+    session.sent.map(([event]) => event),
+    ['hurry', 'media_restart'],
+  );
 });

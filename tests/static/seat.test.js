@@ -211,3 +211,31 @@ test('the status tells first connecting, then reconnecting', async () => {
   socket().tell('server_draining', {});
   assert.deepEqual(statuses, ['connecting', 'connected', 'reconnecting', 'connected', 'draining']);
 });
+
+test('while the network is away attempts are short and follow each other quickly, and now and then one is long', () => {
+  const limits = [];
+  let attempt;
+  const io = { on: (_name, listener) => (attempt = listener), timeout: (limit) => limits.push(limit) };
+  const session = new Session({
+    token: async () => 'token',
+    connect: (options) => Object.assign(new FakeSocket(options, {}), { io }),
+  });
+  session.open();
+  for (let number = 1; number <= 8; number += 1) attempt(number);
+  assert.deepEqual(limits, [2000, 2000, 2000, 2000, 2000, 2000, 2000, 5000]);
+  assert.ok(session._socket.options.reconnectionDelayMax <= 1000);
+});
+
+test('another network is told, and the socket is tried', async () => {
+  const { session, socket } = start({ room_resume: () => undefined });
+  session.open();
+  socket().rise();
+  session._seated = true;
+  let told = 0;
+  session.on('network_changed', () => (told += 1));
+  session.networkChanged();
+  await settled();
+  assert.equal(told, 1);
+  assert.deepEqual(socket().sent, [['room_resume', { since: 0 }]]);
+  assert.equal(socket().connected, false); // nobody answered: it connects anew
+});

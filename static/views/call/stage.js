@@ -260,7 +260,7 @@ function isMuted(person) {
  * @returns {'live' | 'no-picture' | 'waiting' | 'still' | 'away'}
  */
 function stateOf(call, person, source, track) {
-  if (!person.connected) return 'away';
+  if (!person.connected || call.silent.has(person.id)) return 'away';
   const rung = worse(call.me?.receives ?? 'high_video', person.sends);
   if (rung === 'still_picture' && !call.soundOnly) return 'still';
   const sent = person.tracks[source];

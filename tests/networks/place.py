@@ -1,0 +1,146 @@
+"""A server and two people's browsers, each on a line of their own, and what reaches them from each other."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+from playwright.sync_api import Playwright, sync_playwright
+
+from benchmarks.namespace import private_network
+from tests.e2e.conftest import Browsers
+from tests.e2e.people import Person, Visit
+from tests.e2e.pictures import DOCTOR, PATIENT
+from tests.networks.network import BROWSER_ARGUMENTS, Line, a_line, a_server
+from tests.server_process import ServerProcess
+
+# Keeps when sound and pictures of the other person came, in seconds since 1970, whichever connection brought them.
+_METER: Final = """() => {
+  const meter = window.networkMeter = { sound: [], pictures: [], frames: 0, samples: 0, concealed: 0 };
+  const counts = new Map();
+  const grown = (key, count) => {
+    const more = Math.max(0, count - (counts.get(key) ?? 0));
+    counts.set(key, count);
+    return more;
+  };
+  const look = async () => {
+    const peer = document.querySelector('c-call-stage')?.call.media._peer;
+    const entries = peer ? [...(await peer.getStats()).values()] : [];
+    for (const entry of entries.filter(({ type }) => type === 'inbound-rtp')) {
+      const sound = entry.kind === 'audio';
+      const key = `${entry.id}/${entry.ssrc}`;
+      const more = grown(key, sound ? entry.packetsReceived : entry.framesDecoded ?? 0);
+      if (more) (sound ? meter.sound : meter.pictures).push(Date.now() / 1000);
+      if (!sound) meter.frames += more;
+      else {
+        meter.samples += grown(`${key}/samples`, entry.totalSamplesReceived ?? 0);
+        const audible = (entry.concealedSamples ?? 0) - (entry.silentConcealedSamples ?? 0);
+        meter.concealed += grown(`${key}/concealed`, audible);
+      }
+    }
+    setTimeout(look, 20);
+  };
+  look();
+}"""
+
+# Notes when the other person's tile says that they lost the line, and when it no longer does.
+_WATCH_AWAY: Final = """() => {
+  window.awaySince = 0;
+  const look = () => {
+    const away = document.querySelector('[data-testid=tile][data-source=camera][state=away]');
+    if (away && !window.awaySince) window.awaySince = Date.now() / 1000;
+    setTimeout(look, 20);
+  };
+  look();
+}"""
+
+
+@dataclass(frozen=True)
+class Reception:
+    """What reached one person: when more sound and more pictures had come, seconds since 1970, to about 0.05 s."""
+
+    sound: list[float]
+    pictures: list[float]
+    frames: int
+    samples: int
+    concealed: int
+
+    def back_after(self, moment: float) -> float | None:
+        """Return how long after `moment` both had come again; None while they have not."""
+        firsts = [next((at for at in times if at > moment), None) for times in (self.sound, self.pictures)]
+        return None if None in firsts else max(at for at in firsts if at is not None) - moment
+
+    def sound_gaps(self, begin: float, end: float) -> list[float]:
+        """Return the times without sound between `begin` and `end`, that at its edges included, in seconds."""
+        times = [begin, *(at for at in self.sound if begin < at < end), end]
+        return [after - before for before, after in pairwise(times)]
+
+
+def watch(person: Person) -> None:
+    """Begin to note what reaches this person."""
+    person.page.evaluate(f"({_METER})()")
+    person.page.evaluate(f"({_WATCH_AWAY})()")
+
+
+def reception(person: Person) -> Reception:
+    return Reception(**person.page.evaluate("window.networkMeter"))
+
+
+def away_since(person: Person) -> float:
+    """Return when the other person's tile first said that they lost the line; 0 when it never did."""
+    return float(person.page.evaluate("window.awaySince"))
+
+
+def now() -> float:
+    """Return the time on the clock that the browsers read too, in seconds since 1970."""
+    return time.time()  # noqa: TID251 - compared with what browsers noted
+
+
+@dataclass
+class Place:
+    """Where visits take place: the patients on one line, the doctors on another."""
+
+    server: ServerProcess
+    playwright: Playwright
+    browsers: Browsers
+    patients: Line
+    doctors: Line
+
+    @contextmanager
+    def visit(self) -> Iterator[tuple[Visit, Person, Person]]:
+        """A visit that has begun, with what reaches patient and doctor noted."""
+        with ExitStack() as stack:
+            visit = Visit.planned(self.server.url, self.browsers, self.playwright, stack)
+            patient, doctor = visit.begun()
+            watch(patient)
+            watch(doctor)
+            yield visit, patient, doctor
+
+
+@contextmanager
+def a_place(folder: Path) -> Iterator[Place]:
+    """Open a place in a network of its own. NoNamespace where this machine does not let us."""
+    with ExitStack() as stack:
+        stack.enter_context(private_network())
+        lines = {
+            look.name: stack.enter_context(a_line(look.name, folder, number=number))
+            for number, look in enumerate((PATIENT, DOCTOR), 1)
+        }
+        server = stack.enter_context(a_server(folder / "data"))
+        playwright = stack.enter_context(sync_playwright())
+        browsers = Browsers(
+            playwright, folder, arguments=BROWSER_ARGUMENTS, executable=lambda look: lines[look.name].browser
+        )
+        stack.callback(browsers.close)
+        yield Place(server, playwright, browsers, lines[PATIENT.name], lines[DOCTOR.name])
+
+
+def wait_for_return(people: list[Person], moment: float, *, within_s: float) -> list[float]:
+    """Return for each person how long after `moment` sound and pictures reached them again."""
+    for person in people:
+        person.until(lambda each=person: reception(each).back_after(moment), "the call's return", within_s=within_s)
+    found: list[Any] = [reception(person).back_after(moment) for person in people]
+    return found
