@@ -37,7 +37,9 @@ export class CQualityMinutes extends CElement {
   _person({ name, minutes, verdict, disturbed }) {
     return html`
       <div class="stack tight" data-testid="quality-person">
-        <p class="row between wrap"><span class="strong">${name}</span><span>${t(`record_page.line_${verdict}`)}</span></p>
+        <p class="row between wrap">
+          <span class="strong">${name}</span><span>${t(`record_page.line_${verdict}`)}</span>
+        </p>
         <div class="minute-bars" aria-hidden="true">
           ${minutes.map(
             (minute) =>
@@ -77,12 +79,18 @@ export class CQualityMinutes extends CElement {
               <tr>
                 <th scope="row">${formatTime(minute.started_at)}</th>
                 <td>${minute.score}</td>
-                <td>${minute.round_trip_ms === null ? '–' : t('record_page.milliseconds', { value: formatNumber(minute.round_trip_ms) })}</td>
-                <td>${t('record_page.percent', { value: formatNumber(minute.loss_percent, { maximumFractionDigits: 1 }) })}</td>
+                <td>
+                  ${minute.round_trip_ms === null ? '–' : t('record_page.milliseconds', { value: formatNumber(minute.round_trip_ms) })}
+                </td>
+                <td>
+                  ${t('record_page.percent', { value: formatNumber(minute.loss_percent, { maximumFractionDigits: 1 }) })}
+                </td>
                 <td>${t('record_page.kilobits', { value: formatNumber(minute.bitrate_up_kbps) })}</td>
                 <td>${t('record_page.kilobits', { value: formatNumber(minute.bitrate_down_kbps) })}</td>
                 <td>${seconds(minute.freeze_ms + minute.concealed_ms)}</td>
-                <td>${minute.picture_height === null ? '–' : `${minute.picture_height}p ${minute.frames_per_second ?? ''}`}</td>
+                <td>
+                  ${minute.picture_height === null ? '–' : `${minute.picture_height}p ${minute.frames_per_second ?? ''}`}
+                </td>
                 <td>${formatDuration(minute.talk_ms)}</td>
               </tr>
             `,

@@ -61,6 +61,8 @@ def test_a_weak_connection_goes_down_to_the_voice_and_comes_back_by_itself(visit
     doctor.sees_picture_of(visit.patient_id, PATIENT)  # the other way is good
     relay.lost_down = 0.0
     expect(patient.at("ladder")).to_have_attribute("data-words", "mine_still_picture", timeout=CLIMB_MS)
+    expect(patient.tile(visit.doctor_id).locator("canvas")).to_be_visible()
+    expect(patient.tile(visit.doctor_id)).to_contain_text("Still picture")
     expect(patient.at("ladder")).to_have_count(0, timeout=CLIMB_MS)
     patient.sees_picture_of(visit.doctor_id, DOCTOR)
     expect(doctor.at("ladder")).to_have_count(0)

@@ -48,6 +48,19 @@ def _sees_speaking(viewer: Person, who: str) -> None:
     expect(viewer.tile(who).get_by_role("img", name="Speaking")).to_be_visible()
 
 
+def test_how_the_connection_is_stands_in_a_word_and_in_figures(visit: Visit) -> None:
+    _patient, doctor = visit.begun()
+    line = doctor.tile(visit.patient_id).get_by_test_id("line")
+    expect(line).to_have_attribute("title", re.compile("Good|Fair|Weak"))
+    line.focus()
+    doctor.page.keyboard.press("Enter")
+    expect(doctor.at("line-details")).to_be_visible()
+    expect(doctor.at("line-details")).to_contain_text(re.compile(r"Delay\s*\d+ ms"))
+    doctor.page.keyboard.press("Escape")
+    expect(doctor.at("line-details")).to_be_hidden()
+    visit.no_troubles()
+
+
 def test_a_silent_microphone_is_noticed_on_both_sides_and_advice_is_given(visit: Visit) -> None:
     doctor = visit.doctor_arrives()
     patient = visit.person(SPEECHLESS)

@@ -176,6 +176,7 @@ export default {
   'call.settings': 'Settings',
   'call.connection': 'Connection',
   'call.line': 'Your connection',
+  'call.line_of': 'Connection of {name}: {line}',
   'call.line_good': 'Good',
   'call.line_fair': 'Fair connection',
   'call.line_weak': 'Weak connection',

@@ -168,6 +168,7 @@ export default {
   'call.settings': '设置',
   'call.connection': '网络质量',
   'call.line': '网络状况',
+  'call.line_of': '{name}的网络：{line}',
   'call.line_good': '良好',
   'call.line_fair': '网络一般',
   'call.line_weak': '网络较弱',

@@ -1,6 +1,7 @@
 // @ts-check
 /** What several views of the call share: streams of single tracks, initials, words for a connection. */
-import { t } from '../../i18n/i18n.js';
+import { html } from 'lit';
+import { formatNumber, t } from '../../i18n/i18n.js';
 
 /** @type {WeakMap<MediaStreamTrack, MediaStream>} */
 const streams = new WeakMap();
@@ -42,6 +43,27 @@ export function lineOf(quality) {
 /** @param {Line} line */
 export function lineText(line) {
   return t(`call.line_${line}`);
+}
+
+/** The figures of a connection. @param {import('../../state/call-controller.js').Quality} quality */
+export function lineFacts({
+  round_trip_ms: milliseconds,
+  loss_percent: loss,
+  bitrate_up_kbps: up,
+  bitrate_down_kbps: down,
+}) {
+  return html`
+    <dl class="facts">
+      <dt>${t('call.round_trip')}</dt>
+      <dd>${milliseconds === null ? '–' : t('call.milliseconds', { value: formatNumber(milliseconds) })}</dd>
+      <dt>${t('call.loss')}</dt>
+      <dd>${t('call.percent', { value: formatNumber(loss, { maximumFractionDigits: 1 }) })}</dd>
+      <dt>${t('call.sending')}</dt>
+      <dd>${t('call.kilobits', { value: formatNumber(up) })}</dd>
+      <dt>${t('call.receiving')}</dt>
+      <dd>${t('call.kilobits', { value: formatNumber(down) })}</dd>
+    </dl>
+  `;
 }
 
 /** "Patient", "Doctor", "Guest". @param {string} role */

@@ -118,6 +118,7 @@ export class CCallStage extends CElement {
         .micOff=${isMuted(person)}
         .state=${stateOf(call, person, source, track)}
         .line=${lineOf(call.quality[person.id])}
+        .quality=${source === 'camera' && person.connected ? call.quality[person.id] : undefined}
         .silentMicrophone=${!isMuted(person) && (call.quality[person.id]?.microphone_silent ?? false)}
         .speaking=${source === 'camera' && person.id === call.speaker}
         .pinnable=${pinnable}
@@ -151,7 +152,12 @@ export class CCallStage extends CElement {
       ><span>${t(`call.rung_${words}`, { name: person.name })}</span>
       ${
         isWritten
-          ? html`<button class="stage-action" type="button" data-testid="ladder-write" @click=${() => this.emit('write')}>
+          ? html`<button
+              class="stage-action"
+              type="button"
+              data-testid="ladder-write"
+              @click=${() => this.emit('write')}
+            >
               ${t(words === 'their_message' ? 'call.rung_leave_message' : 'call.rung_write')}
             </button>`
           : nothing
@@ -171,7 +177,12 @@ export class CCallStage extends CElement {
 
   /** @param {'system_muted' | 'nothing'} trouble */
   _microphoneTrouble(trouble) {
-    return html`<div class="stage-status warning" role="status" data-testid="microphone-trouble" data-trouble=${trouble}>
+    return html`<div
+      class="stage-status warning"
+      role="status"
+      data-testid="microphone-trouble"
+      data-trouble=${trouble}
+    >
       <c-icon name="microphone-off"></c-icon><span>${t(`call.microphone_${trouble}`)}</span>
       <button class="stage-action" type="button" @click=${() => this.emit('choose-microphone')}>
         ${t('call.microphone_choose')}

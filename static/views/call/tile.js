@@ -3,7 +3,7 @@ import { html, nothing } from 'lit';
 import { formatTime, t } from '../../i18n/i18n.js';
 import { CElement } from '../element.js';
 import '../icon.js';
-import { initialsOf, lineText, streamOf } from './parts.js';
+import { initialsOf, lineFacts, lineText, streamOf } from './parts.js';
 
 const COPY_EVERY_MS = 1000;
 const COPY_WIDTH = 480;
@@ -24,6 +24,7 @@ export class CCallTile extends CElement {
     micOff: { type: Boolean },
     state: { reflect: true },
     line: {},
+    quality: { attribute: false },
     speaking: { type: Boolean, reflect: true },
     silentMicrophone: { type: Boolean },
     pinnable: { type: Boolean },
@@ -50,6 +51,8 @@ export class CCallTile extends CElement {
     this.state = 'live';
     /** @type {import('./parts.js').Line} */
     this.line = 'unknown';
+    /** The figures behind `line`. @type {import('../../state/call-controller.js').Quality | undefined} */
+    this.quality = undefined;
     this.speaking = false;
     this.silentMicrophone = false;
     this.pinnable = false;
@@ -61,7 +64,7 @@ export class CCallTile extends CElement {
     /** The last picture of a track that is gone, shown until there is a new one. @type {HTMLCanvasElement | null} */
     this._still = null;
     this._stillFrom = new Date(0);
-    /** @type {{ copy: HTMLCanvasElement, at: number } | null} */
+    /** @type {{ copy: HTMLCanvasElement, at: number, taken: Date } | null} */
     this._last = null;
     this._size = new ResizeObserver(() => this._fit());
   }
@@ -81,11 +84,11 @@ export class CCallTile extends CElement {
     if (this.state === 'no-picture') this._still = null;
     else if (
       this._last &&
-      (this.state === 'away' || this.state === 'still' || changed.get('track')) &&
-      performance.now() - this._last.at < STILL_MS
+      (this.state === 'still' || // of any age: its time is said
+        ((this.state === 'away' || changed.get('track')) && performance.now() - this._last.at < STILL_MS))
     ) {
       this._still = this._last.copy;
-      this._stillFrom = new Date();
+      this._stillFrom = this._last.taken;
     }
   }
 
@@ -118,13 +121,35 @@ export class CCallTile extends CElement {
               >`
             : nothing
         }
-        ${
-          this.line === 'weak' || this.line === 'fair'
-            ? html`<span class="tile-line"><c-icon name="signal-low"></c-icon>${lineText(this.line)}</span>`
-            : nothing
-        }
+        ${this.quality ? this._line(this.quality) : nothing}
       </div>
       ${this.pinnable ? this._pin() : nothing}
+    `;
+  }
+
+  /**
+   * How the connection is: a sign with its word for those who hover, a word where it is not good, the figures when pressed.
+   * @param {import('../../state/call-controller.js').Quality} quality
+   */
+  _line(quality) {
+    const word = lineText(this.line);
+    const id = `line-of-${this.dataset.participant ?? 'me'}-${this.kind}`;
+    const isBad = this.line === 'weak' || this.line === 'fair';
+    return html`
+      <button
+        class=${isBad ? 'tile-line' : 'tile-line good'}
+        type="button"
+        popovertarget=${id}
+        title=${word}
+        aria-label=${t('call.line_of', { name: this.name, line: word })}
+        data-testid="line"
+      >
+        <c-icon name=${isBad ? 'signal-low' : 'signal'}></c-icon>${isBad ? word : nothing}
+      </button>
+      <div class="line-details" id=${id} popover data-testid="line-details">
+        <p class="strong">${t('call.line_of', { name: this.name, line: word })}</p>
+        ${lineFacts(quality)}
+      </div>
     `;
   }
 
@@ -170,7 +195,7 @@ export class CCallTile extends CElement {
     if (copy.width !== width || copy.height !== height) [copy.width, copy.height] = [width, height];
     copy.className = video.className;
     copy.getContext('2d')?.drawImage(video, 0, 0, width, height);
-    this._last = { copy, at: performance.now() };
+    this._last = { copy, at: performance.now(), taken: new Date() };
   }
 
   /** Fill the place when little would be cut away; otherwise show the whole picture. Screens are always whole. */
