@@ -17,16 +17,23 @@ from typing import Final
 from benchmarks.namespace import NoNamespace
 from benchmarks.report import report
 from tests.e2e.people import Person
+from tests.networks.network import MEDIA_PORT
 from tests.networks.place import Place, a_place, away_since, now, reception, wait_for_return
+from tests.networks.stranger import stranger
 
 LOSS_S: Final = 20
 WINDOW_S: Final = 2  # of each, the longest time without sound is a sample
 LOSS_RUNS: Final = 2
+NARROW_RUNS: Final = 1
 CHANGES: Final = 10
 SILENCES: Final = 6
 VISITS_AT_ONCE: Final = 2  # whose patients lose the network in the same moment
 OUTAGE_RUNS: Final = {5: 3, 25: 2, 84: 1}
 BACK_WITHIN_S: Final = 30
+
+# The user name by which the server knows the page's connection, which a stranger might have seen.
+OUR_USER: Final = """() => document.querySelector('c-call-stage').call.media._peer
+  .currentRemoteDescription.sdp.match(/ice-ufrag:(\\S+)/)[1]"""
 
 Samples = dict[str, list[float]]
 
@@ -116,12 +123,51 @@ def outage(place: Place, seconds: int) -> Samples:
     return {f"outage{seconds}_back_s": times}
 
 
+def narrow(place: Place) -> Samples:
+    """Narrow an interpreter's line to 300 kbit/s each way, and see whether patient and doctor lose pictures."""
+    ratios = []
+    for _ in range(NARROW_RUNS):
+        with place.visit() as (visit, patient, doctor):
+            place.interpreter(visit, doctor)
+            people = [patient, doctor]
+            rest(doctor, 5)
+            before = frame_rates(people, doctor)
+            place.interpreters.narrow(300)
+            try:
+                after = frame_rates(people, doctor)
+            finally:
+                place.interpreters.widen()
+            ratios += [narrowed / whole for narrowed, whole in zip(after, before, strict=True)]
+    return {"narrow300k_bystander_fps_ratio": ratios}
+
+
+def floods(place: Place) -> Samples:
+    """Let a stranger flood the media port beside a call; the longest time without sound, beside one without flood."""
+    with place.visit() as (_, patient, doctor):
+        people = [patient, doctor]
+        rest(doctor, 5)
+        users = [person.page.evaluate(OUR_USER) for person in people]
+        calm = longest_gaps(people, doctor)
+        with stranger(MEDIA_PORT, users):
+            flooded = longest_gaps(people, doctor)
+    return {"stranger_bystander_gap_ms": flooded, "stranger_control_gap_ms": calm}
+
+
+def longest_gaps(people: list[Person], waits: Person) -> list[float]:
+    """Return the longest time without sound of each of them over the next LOSS_S, in milliseconds."""
+    begin = now()
+    rest(waits, LOSS_S)
+    return [1000 * max(reception(person).sound_gaps(begin, begin + LOSS_S)) for person in people]
+
+
 PARTS: Final[Mapping[str, Callable[[Place], Samples]]] = {
     "loss5": lambda place: loss(place, 5),
     "loss10": lambda place: loss(place, 10),
     "address": address_changes,
     "move": moves,
     "silent": silences,
+    "narrow": narrow,
+    "stranger": floods,
     "outage5": lambda place: outage(place, 5),
     "outage25": lambda place: outage(place, 25),
     "outage84": lambda place: outage(place, 84),

@@ -27,6 +27,7 @@ from benchmarks.namespace import HOST, NoNamespace
 from tests.server_process import ServerProcess, server_process
 
 PORT: Final = 8080
+MEDIA_PORT: Final = 40404
 ORIGIN: Final = f"http://{HOST}:{PORT}"
 BROWSER_ARGUMENTS: Final = [f"--unsafely-treat-insecure-origin-as-secure={ORIGIN}"]  # cameras are for secure pages
 _PROGRAMS: Final = ("ip", "nft", "tc", "nsenter")
@@ -150,7 +151,7 @@ def a_server(data: Path) -> Iterator[ServerProcess]:
         "CONSILIUM_SERVER__BASE_URL": ORIGIN,
         "CONSILIUM_MEDIA__HOST": HOST,  # answers leave from the address that was asked
     }
-    options = ("--host", "0.0.0.0", "--port", str(PORT), "--media-port", "0")
+    options = ("--host", "0.0.0.0", "--port", str(PORT), "--media-port", str(MEDIA_PORT))
     with server_process(data, options=options, environ=environ) as server:
         yield server
 

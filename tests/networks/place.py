@@ -13,12 +13,12 @@ from playwright.sync_api import Playwright, sync_playwright
 from benchmarks.namespace import private_network
 from tests.e2e.conftest import Browsers
 from tests.e2e.people import Person, Visit
-from tests.e2e.pictures import DOCTOR, PATIENT
+from tests.e2e.pictures import DOCTOR, INTERPRETER, PATIENT
 from tests.networks.network import BROWSER_ARGUMENTS, Line, a_line, a_server
 from tests.server_process import ServerProcess
 
-# Keeps when sound and pictures of the other person came, in seconds since 1970, whichever connection brought them.
-_METER: Final = """() => {
+# Keeps when sound and pictures of a person came, in seconds since 1970, whichever connection brought them.
+_METER: Final = """participant => {
   const meter = window.networkMeter = { sound: [], pictures: [], frames: 0, samples: 0, concealed: 0 };
   const counts = new Map();
   const grown = (key, count) => {
@@ -27,9 +27,10 @@ _METER: Final = """() => {
     return more;
   };
   const look = async () => {
-    const peer = document.querySelector('c-call-stage')?.call.media._peer;
-    const entries = peer ? [...(await peer.getStats()).values()] : [];
-    for (const entry of entries.filter(({ type }) => type === 'inbound-rtp')) {
+    const media = document.querySelector('c-call-stage')?.call.media;
+    const entries = media?._peer ? [...(await media._peer.getStats()).values()] : [];
+    const theirs = ['microphone', 'camera'].map((source) => media?.remote(participant, source)?.id ?? 'none');
+    for (const entry of entries.filter(({ trackIdentifier: id }) => theirs.includes(id))) {
       const sound = entry.kind === 'audio';
       const key = `${entry.id}/${entry.ssrc}`;
       const more = grown(key, sound ? entry.packetsReceived : entry.framesDecoded ?? 0);
@@ -79,9 +80,9 @@ class Reception:
         return [after - before for before, after in pairwise(times)]
 
 
-def watch(person: Person) -> None:
-    """Begin to note what reaches this person."""
-    person.page.evaluate(f"({_METER})()")
+def watch(person: Person, participant: str) -> None:
+    """Begin to note what reaches this person from `participant`."""
+    person.page.evaluate(_METER, participant)
     person.page.evaluate(f"({_WATCH_AWAY})()")
 
 
@@ -101,13 +102,14 @@ def now() -> float:
 
 @dataclass
 class Place:
-    """Where visits take place: the patients on one line, the doctors on another."""
+    """Where visits take place: patients, doctors and interpreters on a line each."""
 
     server: ServerProcess
     playwright: Playwright
     browsers: Browsers
     patients: Line
     doctors: Line
+    interpreters: Line
 
     @contextmanager
     def visit(self) -> Iterator[tuple[Visit, Person, Person]]:
@@ -115,9 +117,19 @@ class Place:
         with ExitStack() as stack:
             visit = Visit.planned(self.server.url, self.browsers, self.playwright, stack)
             patient, doctor = visit.begun()
-            watch(patient)
-            watch(doctor)
+            watch(patient, visit.doctor_id)
+            watch(doctor, visit.patient_id)
             yield visit, patient, doctor
+
+    def interpreter(self, visit: Visit, doctor: Person) -> Person:
+        """Let an interpreter join a visit that has begun."""
+        link, guest_id = visit.guest_link("Li Na")
+        interpreter = visit.person(INTERPRETER)
+        interpreter.open_link(link)
+        doctor.press("admit")
+        interpreter.sees_picture_of(visit.patient_id, PATIENT)
+        doctor.sees_picture_of(guest_id, INTERPRETER)
+        return interpreter
 
 
 @contextmanager
@@ -127,7 +139,7 @@ def a_place(folder: Path) -> Iterator[Place]:
         stack.enter_context(private_network())
         lines = {
             look.name: stack.enter_context(a_line(look.name, folder, number=number))
-            for number, look in enumerate((PATIENT, DOCTOR), 1)
+            for number, look in enumerate((PATIENT, DOCTOR, INTERPRETER), 1)
         }
         server = stack.enter_context(a_server(folder / "data"))
         playwright = stack.enter_context(sync_playwright())
@@ -135,7 +147,7 @@ def a_place(folder: Path) -> Iterator[Place]:
             playwright, folder, arguments=BROWSER_ARGUMENTS, executable=lambda look: lines[look.name].browser
         )
         stack.callback(browsers.close)
-        yield Place(server, playwright, browsers, lines[PATIENT.name], lines[DOCTOR.name])
+        yield Place(server, playwright, browsers, *lines.values())
 
 
 def wait_for_return(people: list[Person], moment: float, *, within_s: float) -> list[float]:
