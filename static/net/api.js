@@ -109,7 +109,7 @@ async function attempt(method, path, token, { query, body, signal, headers = {} 
       method,
       headers: sent,
       body: body === undefined ? undefined : JSON.stringify(body),
-      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      signal: signal && AbortSignal.any ? AbortSignal.any([signal, timeout]) : (signal ?? timeout), // any: Safari 17.4
       credentials: 'same-origin',
     });
   } catch (error) {

@@ -2,6 +2,9 @@
 /**
  * This person's microphone, camera and screen: opened once, changed while in use, closed with the page.
  *
+ * The system may take a device for itself, as a phone does for a call: it silences the track (`mute`, and `unmute` when it
+ * gives it back) or ends it. What does not come back by itself is opened again when the person returns to the page.
+ *
  * A device is always closed before another of its kind is opened: Safari silences the first when a second is opened,
  * and many phones can open only one camera. Turning the camera off closes it, so that its light goes out; muting the
  * microphone keeps it open, so that it is back at once.
@@ -14,17 +17,23 @@ import { accessAfter, emptyDevices, reduceDevices, wanted } from '../state/devic
 /** @typedef {'microphone' | 'camera'} Capture */
 /** @typedef {'microphone' | 'camera' | 'screen'} Source */
 
+const RETURN_MS = 1000; // the system gives most devices back by itself by then
 const STORED_AS = 'consilium.devices';
 const SOUND = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 const PICTURE = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30, max: 30 } };
 
 /** @extends {Emitter<{ changed: [], lost: [Capture], screen_ended: [] }>} */
 export class LocalMedia extends Emitter {
-  /** @param {{ mediaDevices?: MediaDevices, storage?: Storage | null }} [parts] */
-  constructor({ mediaDevices = globalThis.navigator?.mediaDevices, storage = localStorageOrNull() } = {}) {
+  /** @param {{ mediaDevices?: MediaDevices, storage?: Storage | null, page?: Document | undefined }} [parts] */
+  constructor({
+    mediaDevices = globalThis.navigator?.mediaDevices,
+    storage = localStorageOrNull(),
+    page = globalThis.document,
+  } = {}) {
     super();
     this._media = mediaDevices;
     this._storage = storage;
+    this._page = page;
     /** @type {DevicesState} */
     this.state = { ...emptyDevices, chosen: this._remembered() };
     /** @type {Record<Source, MediaStreamTrack | null>} */
@@ -35,6 +44,13 @@ export class LocalMedia extends Emitter {
     this.facing = 'user';
     this._onDeviceChange = () => this.refresh();
     this._media?.addEventListener?.('devicechange', this._onDeviceChange);
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this._returning = undefined;
+    this._onVisibility = () => {
+      clearTimeout(this._returning);
+      if (!page?.hidden) this._returning = setTimeout(() => this.recover(), RETURN_MS);
+    };
+    page?.addEventListener('visibilitychange', this._onVisibility);
     /** Openings follow each other. @type {Promise<unknown>} */
     this._turn = Promise.resolve();
   }
@@ -112,6 +128,7 @@ export class LocalMedia extends Emitter {
     if (on) return this.open({ microphone: false, camera: true });
     return this._inTurn(async () => {
       this._drop('camera');
+      this._interrupted('camera', 'none');
       if (this.state.access.camera === 'open') this._access('camera', 'off');
     });
   }
@@ -154,6 +171,15 @@ export class LocalMedia extends Emitter {
     this.emit('changed');
   }
 
+  /** Open again what the system has taken and not given back. */
+  recover() {
+    return this._inTurn(async () => {
+      for (const kind of /** @type {Capture[]} */ (['microphone', 'camera'])) {
+        if (this.state.interruption[kind] !== 'none') await this._reopen(kind);
+      }
+    });
+  }
+
   /** Look again at what devices there are. */
   async refresh() {
     const devices = await (this._media?.enumerateDevices?.() ?? Promise.resolve([])).catch(() => []);
@@ -163,12 +189,15 @@ export class LocalMedia extends Emitter {
   /** Stop everything and listen no more. */
   close() {
     this._media?.removeEventListener?.('devicechange', this._onDeviceChange);
+    this._page?.removeEventListener('visibilitychange', this._onVisibility);
+    clearTimeout(this._returning);
     this.release();
   }
 
   /** Lights out; `open` brings everything back. */
   release() {
     for (const source of /** @type {Source[]} */ (['microphone', 'camera', 'screen'])) this._drop(source);
+    for (const kind of /** @type {Capture[]} */ (['microphone', 'camera'])) this._interrupted(kind, 'none');
     this.emit('changed');
   }
 
@@ -209,7 +238,10 @@ export class LocalMedia extends Emitter {
       this.state = { ...this.state, chosen };
       problem = await this._capture([kind]);
     }
-    if (problem) this._access(kind, problem);
+    if (problem) {
+      if (this.state.interruption[kind] !== 'none') this._interrupted(kind, 'ended'); // we have let it go, too
+      this._access(kind, problem);
+    }
     await this.refresh();
   }
 
@@ -222,10 +254,17 @@ export class LocalMedia extends Emitter {
     track.addEventListener('ended', () => {
       if (this.tracks[kind] !== track) return;
       this.tracks[kind] = null; // unplugged, or taken by the system
+      this._interrupted(kind, 'ended');
       this._access(kind, 'absent');
       this.emit('lost', kind);
       this._inTurn(() => this._reopen(kind));
     });
+    for (const event of ['mute', 'unmute']) {
+      track.addEventListener(event, () => {
+        if (this.tracks[kind] === track) this._interrupted(kind, track.muted ? 'muted' : 'none');
+      });
+    }
+    this._interrupted(kind, track.muted ? 'muted' : 'none');
     this._access(kind, 'open');
   }
 
@@ -234,6 +273,11 @@ export class LocalMedia extends Emitter {
     const track = this.tracks[source];
     this.tracks[source] = null;
     track?.stop();
+  }
+
+  /** @param {Capture} kind @param {import('../state/devices.js').Interruption} by */
+  _interrupted(kind, by) {
+    if (this.state.interruption[kind] !== by) this._apply({ type: 'interrupted', kind, by });
   }
 
   /** @param {Capture} kind @param {import('../state/devices.js').Access} access */

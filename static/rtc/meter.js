@@ -40,6 +40,7 @@ export class Meter extends Emitter {
   }
 
   _read() {
+    if (this._context.state === 'interrupted') this._context.resume().catch(() => {}); // Safari, after a phone call
     if (this._context.state !== 'running') return; // the browser waits for a tap; that is no silence
     this._analyser.getFloatTimeDomainData(this._samples);
     let sum = 0;

@@ -612,7 +612,7 @@ export class CallController {
     const access = this.local.state.access[source];
     if (access === 'off') return true;
     if (!this.local.tracks[source]) return this._published.has(source) ? true : undefined;
-    return this.local.muted[source];
+    return this.local.muted[source] || this.local.state.interruption[source] === 'muted';
   }
 
   /** @param {RTCStatsReport} stats */

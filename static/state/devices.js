@@ -9,16 +9,20 @@
 /** @typedef {{ id: string, label: string }} Device */
 /** 'busy': another program holds it. @typedef {'unknown' | 'asking' | 'open' | 'blocked' | 'absent' | 'busy' | 'off'} Access */
 /** The server's words. @typedef {'ok' | 'silent' | 'absent' | 'blocked' | 'unknown'} DeviceState */
+/** What the system did to a device of ours, for a phone call say: silenced its track, or ended it.
+ * @typedef {'none' | 'muted' | 'ended'} Interruption */
 /**
  * @typedef {object} DevicesState
  * @property {Readonly<Record<Kind, readonly Device[]>>} found
  * @property {Readonly<Partial<Record<Kind, Device>>>} chosen
  * @property {Readonly<Record<'microphone' | 'camera', Access>>} access
+ * @property {Readonly<Record<'microphone' | 'camera', Interruption>>} interruption
  */
 /**
  * @typedef {{ type: 'found', devices: readonly { kind: string, deviceId: string, label: string }[] }
  *   | { type: 'chosen', kind: Kind, device: Device }
- *   | { type: 'access', kind: 'microphone' | 'camera', access: Access }} DevicesAction
+ *   | { type: 'access', kind: 'microphone' | 'camera', access: Access }
+ *   | { type: 'interrupted', kind: 'microphone' | 'camera', by: Interruption }} DevicesAction
  */
 
 /** @type {DevicesState} */
@@ -26,6 +30,7 @@ export const emptyDevices = Object.freeze({
   found: Object.freeze({ microphone: [], camera: [], speaker: [] }),
   chosen: Object.freeze({}),
   access: Object.freeze({ microphone: 'unknown', camera: 'unknown' }),
+  interruption: Object.freeze({ microphone: 'none', camera: 'none' }),
 });
 
 /** @type {Record<string, Kind>} */
@@ -48,6 +53,8 @@ export function reduceDevices(state, action) {
       return { ...state, chosen: { ...state.chosen, [action.kind]: action.device } };
     case 'access':
       return { ...state, access: { ...state.access, [action.kind]: action.access } };
+    case 'interrupted':
+      return { ...state, interruption: { ...state.interruption, [action.kind]: action.by } };
     default:
       return state;
   }
@@ -67,6 +74,20 @@ export function wanted(state, kind) {
     found.find((device) => device.label === chosen.label && device.label !== '') ??
     null
   );
+}
+
+/**
+ * What the system holds although the person wants it on, as the page says it.
+ * @param {DevicesState} state @param {Readonly<Record<'microphone' | 'camera', boolean>>} muted  by the person's own choice
+ * @returns {'none' | 'microphone' | 'camera' | 'both'}
+ */
+export function interrupted({ interruption, access }, muted) {
+  const isHeld = (/** @type {'microphone' | 'camera'} */ kind) =>
+    interruption[kind] === 'muted' || (interruption[kind] === 'ended' && access[kind] === 'busy');
+  const microphone = isHeld('microphone') && !muted.microphone;
+  const camera = isHeld('camera') && !muted.camera;
+  if (microphone && camera) return 'both';
+  return microphone ? 'microphone' : camera ? 'camera' : 'none';
 }
 
 /**

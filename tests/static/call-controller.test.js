@@ -41,7 +41,12 @@ class FakeLocal extends Emitter {
     super();
     this.tracks = { microphone: { kind: 'audio' }, camera: { kind: 'video' }, screen: null };
     this.muted = { microphone: false, camera: false };
-    this.state = { access: { microphone: 'open', camera: 'open' }, found: {}, chosen: {} };
+    this.state = {
+      access: { microphone: 'open', camera: 'open' },
+      interruption: { microphone: 'none', camera: 'none' },
+      found: {},
+      chosen: {},
+    };
   }
 
   async setMicrophone(on) {
@@ -248,6 +253,22 @@ test('muting is told as muting, a camera that is off as muted too, a shared scre
   assert.deepEqual(session.said('track_publish').at(-1), { source: 'screen', muted: false });
   call.stopScreen();
   assert.deepEqual(session.said('track_unpublish'), [{ source: 'screen' }]);
+});
+
+test('a microphone that the system holds for a phone call is told as muted, and back when it is', (context) => {
+  const { call, happen, entered, session } = start();
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST, ADMITTED);
+  entered();
+  for (const microphone of ['muted', 'none']) {
+    call.local.state.interruption = { microphone, camera: 'none' };
+    call.local.emit('changed');
+  }
+  assert.deepEqual(session.said('track_mute'), [
+    { source: 'microphone', muted: true },
+    { source: 'microphone', muted: false },
+  ]);
 });
 
 test('on hold the media stops, and one waits again', (context) => {

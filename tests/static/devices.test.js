@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { LocalMedia } from '../../static/rtc/devices.js';
-import { accessAfter, deviceState, emptyDevices, reduceDevices, wanted } from '../../static/state/devices.js';
+import {
+  accessAfter,
+  deviceState,
+  emptyDevices,
+  interrupted,
+  reduceDevices,
+  wanted,
+} from '../../static/state/devices.js';
 
 const FRONT = { kind: 'videoinput', deviceId: 'front', label: 'Front camera' };
 const BACK = { kind: 'videoinput', deviceId: 'back', label: 'Back camera' };
@@ -11,7 +18,7 @@ const DESK = { kind: 'audioinput', deviceId: 'desk', label: 'Desk microphone' };
 class FakeTrack extends EventTarget {
   constructor(kind, deviceId) {
     super();
-    Object.assign(this, { kind, deviceId, readyState: 'live', enabled: true });
+    Object.assign(this, { kind, deviceId, readyState: 'live', enabled: true, muted: false });
   }
 
   stop() {
@@ -20,6 +27,12 @@ class FakeTrack extends EventTarget {
 
   getSettings() {
     return { deviceId: this.deviceId };
+  }
+
+  /** What a phone call does to it, and its end undoes. */
+  interrupt(muted) {
+    this.muted = muted;
+    this.dispatchEvent(new Event(muted ? 'mute' : 'unmute'));
   }
 
   unplug() {
@@ -169,6 +182,88 @@ test('when a device is unplugged another one takes over, and the loss is told', 
   await local._turn;
   assert.deepEqual(lost, ['microphone']);
   assert.equal(local.tracks.microphone.deviceId, 'desk');
+  local.close();
+});
+
+test('a phone call silences the microphone, and the system gives it back', async () => {
+  const { mediaDevices, local } = media([FRONT, HEADSET]);
+  await local.open();
+  const { microphone } = local.tracks;
+  microphone.interrupt(true);
+  assert.equal(interrupted(local.state, local.muted), 'microphone');
+  microphone.interrupt(false);
+  assert.equal(interrupted(local.state, local.muted), 'none');
+  await local.recover();
+  assert.equal(local.tracks.microphone, microphone, 'what came back by itself is left alone');
+  assert.equal(mediaDevices.asked, 1);
+  local.close();
+});
+
+test('what the system does not give back is closed and opened again', async () => {
+  const { local } = media([FRONT, HEADSET]);
+  await local.open();
+  const { microphone, camera } = local.tracks;
+  microphone.interrupt(true);
+  camera.interrupt(true);
+  assert.equal(interrupted(local.state, local.muted), 'both');
+  await local.recover();
+  assert.deepEqual([microphone.readyState, camera.readyState], ['ended', 'ended']);
+  assert.equal(interrupted(local.state, local.muted), 'none');
+  assert.deepEqual(local.state.access, { microphone: 'open', camera: 'open' });
+  local.close();
+});
+
+test('a track that a call has ended comes back when the call is over', async () => {
+  const { mediaDevices, local } = media([FRONT, HEADSET]);
+  await local.open();
+  mediaDevices.refused.audioinput = 'NotReadableError';
+  local.tracks.microphone.unplug();
+  await local._turn;
+  assert.equal(interrupted(local.state, local.muted), 'microphone');
+  await local.recover(); // still in the phone call
+  assert.equal(interrupted(local.state, local.muted), 'microphone');
+  delete mediaDevices.refused.audioinput;
+  await local.recover();
+  assert.equal(interrupted(local.state, local.muted), 'none');
+  assert.equal(local.tracks.microphone.readyState, 'live');
+  local.close();
+});
+
+test('the person returns to the page: what is still held is opened again', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const page = Object.assign(new EventTarget(), { hidden: false });
+  const mediaDevices = new FakeMediaDevices([FRONT, HEADSET]);
+  const local = new LocalMedia({ mediaDevices, storage: null, page });
+  await local.open();
+  const { camera } = local.tracks;
+  const turnTo = (hidden) => {
+    page.hidden = hidden;
+    page.dispatchEvent(new Event('visibilitychange'));
+  };
+  camera.interrupt(true);
+  turnTo(true);
+  context.mock.timers.tick(60_000);
+  await local._turn;
+  assert.equal(local.tracks.camera, camera, 'nothing is opened behind the person’s back');
+  turnTo(false);
+  context.mock.timers.tick(1000);
+  await local._turn;
+  assert.notEqual(local.tracks.camera, camera);
+  assert.equal(local.tracks.camera.readyState, 'live');
+  local.close();
+});
+
+test('a device the person has turned off is not missed', async () => {
+  const { mediaDevices, local } = media([FRONT, HEADSET]);
+  await local.open();
+  local.tracks.camera.interrupt(true);
+  await local.setCamera(false);
+  await local.setMicrophone(false);
+  local.tracks.microphone.interrupt(true);
+  assert.equal(interrupted(local.state, local.muted), 'none');
+  await local.recover();
+  assert.equal(local.tracks.camera, null);
+  assert.equal(mediaDevices.asked, 2);
   local.close();
 });
 

@@ -15,11 +15,16 @@ export class CCallSound extends CElement {
     /** @type {import('../../state/call-controller.js').CallController | null} */
     this.call = null;
     this._blocked = false;
+    this._playAll = () => {
+      for (const audio of this.querySelectorAll('audio')) this._play(audio);
+    };
   }
 
   connectedCallback() {
     super.connectedCallback();
     if (this.call) this.keep(this.call.subscribe(() => this.requestUpdate()));
+    document.addEventListener('visibilitychange', this._playAll); // phones stop it for a call
+    this.keep(() => document.removeEventListener('visibilitychange', this._playAll));
   }
 
   render() {
@@ -67,10 +72,6 @@ export class CCallSound extends CElement {
         if (error.name === 'NotAllowedError') this._blocked = true;
       },
     );
-  }
-
-  _playAll() {
-    for (const audio of this.querySelectorAll('audio')) this._play(audio);
   }
 }
 

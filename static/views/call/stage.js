@@ -2,6 +2,7 @@
 import { html, nothing } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { t } from '../../i18n/i18n.js';
+import { interrupted } from '../../state/devices.js';
 import { isPictureless, worse } from '../../state/ladder.js';
 import { CElement } from '../element.js';
 import '../icon.js';
@@ -206,6 +207,15 @@ export class CCallStage extends CElement {
       return html`<div class="stage-status warning" role="status" data-testid="reconnecting">
         <c-icon name="wifi-off"></c-icon
         ><span>${call.link === 'draining' ? t('call.draining') : t('call.reconnecting')}</span>
+      </div>`;
+    }
+    const taken = interrupted(call.local.state, call.local.muted);
+    if (taken !== 'none') {
+      return html`<div class="stage-status warning" role="status" data-testid="interrupted">
+        <c-icon name="alert"></c-icon><span>${t(`call.interrupted_${taken}`)}</span>
+        <button class="stage-action" type="button" data-testid="recover" @click=${() => call.local.recover()}>
+          ${t('core.try_again')}
+        </button>
       </div>`;
     }
     if (call.messagesLeft) return this._messagesLeft(call.messagesLeft);

@@ -73,9 +73,12 @@ export class CCallTile extends CElement {
     super.connectedCallback();
     this._size.observe(this);
     const copying = setInterval(() => this._copy(), COPY_EVERY_MS);
+    const onVisible = () => this._play();
+    document.addEventListener('visibilitychange', onVisible); // phones stop it for a call
     this.keep(() => {
       this._size.disconnect();
       clearInterval(copying);
+      document.removeEventListener('visibilitychange', onVisible);
     });
   }
 
@@ -209,6 +212,10 @@ export class CCallTile extends CElement {
   }
 
   updated() {
+    this._play();
+  }
+
+  _play() {
     const video = this.querySelector('video');
     if (video?.srcObject && video.paused) video.play().catch(() => {});
   }
