@@ -250,6 +250,28 @@ def test_an_interpreter_joins_by_link_as_the_third(visit: Visit) -> None:
     visit.no_troubles()
 
 
+def test_pictures_and_voices_play_on_without_restarting_while_the_page_is_drawn_again(visit: Visit) -> None:
+    patient, doctor = visit.begun()
+    for person in (patient, doctor):
+        restarts, drawn = person.ask(
+            """async () => {
+                const restarts = [];
+                const note = (event) => restarts.push(`${event.type} of ${event.target.outerHTML}`);
+                const kinds = ['emptied', 'loadstart'];  // media events do not bubble: captured
+                for (const kind of kinds) document.addEventListener(kind, note, true);
+                const media = [...document.querySelectorAll('c-call-tile, c-call-sound')];
+                for (let drawn = 0; drawn < 20; drawn++) {
+                    for (const element of media) { element.requestUpdate(); await element.updateComplete; }
+                    await new Promise(requestAnimationFrame);
+                }
+                for (const kind of kinds) document.removeEventListener(kind, note, true);
+                return [restarts, media.length];
+            }"""
+        )
+        assert drawn >= 3
+        assert restarts == []
+
+
 def test_leaving_and_reloading_never_end_the_visit(visit: Visit) -> None:
     patient, doctor = visit.begun()
     doctor.press("leave")

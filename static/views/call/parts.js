@@ -7,7 +7,8 @@ import { formatNumber, t } from '../../i18n/i18n.js';
 const streams = new WeakMap();
 
 /**
- * The one stream around a track, for a video or audio element; the same object each time, so that nothing restarts.
+ * The one stream around a track, the same object each time. Bind it with `live`: Lit assigns an object again at every
+ * render, and an element that is given its own stream again restarts.
  * @param {MediaStreamTrack | null | undefined} track
  * @returns {MediaStream | null}
  */

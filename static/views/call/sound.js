@@ -1,5 +1,6 @@
 // @ts-check
 import { html, nothing } from 'lit';
+import { live } from 'lit/directives/live.js';
 import { repeat } from 'lit/directives/repeat.js';
 import { t } from '../../i18n/i18n.js';
 import { CElement } from '../element.js';
@@ -37,7 +38,9 @@ export class CCallSound extends CElement {
       ${repeat(
         voices,
         (voice) => voice.id,
-        (voice) => html` <audio autoplay data-participant=${voice.id} .srcObject=${streamOf(voice.track)}></audio> `,
+        (voice) => html`
+          <audio autoplay data-participant=${voice.id} .srcObject=${live(streamOf(voice.track))}></audio>
+        `,
       )}
       ${
         this._blocked

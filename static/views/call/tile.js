@@ -1,5 +1,6 @@
 // @ts-check
 import { html, nothing } from 'lit';
+import { live } from 'lit/directives/live.js';
 import { formatTime, t } from '../../i18n/i18n.js';
 import { CElement } from '../element.js';
 import '../icon.js';
@@ -101,7 +102,7 @@ export class CCallTile extends CElement {
       <video
         class=${this.mirrored ? 'mirrored' : ''}
         ?hidden=${!shown}
-        .srcObject=${streamOf(this.track)}
+        .srcObject=${live(streamOf(this.track))}
         autoplay
         playsinline
         .muted=${true}
