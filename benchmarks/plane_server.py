@@ -1,7 +1,7 @@
 """Our media plane as a process of its own, as the server runs it: one publisher's camera to some viewers."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import uvloop
@@ -39,6 +39,10 @@ class Carrier:
     def state_changed(self, room: RoomId, participant: ParticipantId, state: MediaState) -> None: ...
 
     def quality_measured(self, room: RoomId, qualities: Mapping[ParticipantId, ConnectionQuality]) -> None: ...
+
+    def layers_wanted(
+        self, room: RoomId, participant: ParticipantId, source: Source, layers: Sequence[str]
+    ) -> None: ...
 
     def speaker_changed(self, room: RoomId, participant: ParticipantId | None) -> None: ...
 

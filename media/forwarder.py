@@ -173,7 +173,7 @@ class Forwarder:
     def publish(self, stream: Inbound, *, published: bool) -> None:
         for layer in stream.layers:
             if published and not layer.published:
-                layer.begin_again()
+                layer.begin_again(self._clock_ns())
             layer.published = published
 
     def add_outbound(self, link: Link, outbound: Outbound) -> None:
@@ -187,10 +187,13 @@ class Forwarder:
         if outbound.track is source:
             return
         layer_changes.part(outbound)
-        outbound.attach(source)
-        if source is not None:
-            source.outbounds = (*source.outbounds, outbound)
-            self._want_key_frame(source)
+        if source is None:
+            outbound.attach(None)
+            return
+        layer = layer_changes.highest(source.layers)
+        outbound.attach(source, source.layers.index(layer))
+        layer.outbounds = (*layer.outbounds, outbound)
+        self._want_key_frame(layer)
 
     def tap(self, stream: Inbound, tap: TrackTap | None) -> None:
         for layer in stream.layers:
@@ -206,6 +209,9 @@ class Forwarder:
             if stream.clock is not None:
                 arrival_ns = stream.clock.arrival_ns + self._epoch_ns
                 tap.on_sender_report(stream.clock.ntp, stream.clock.rtp_timestamp, arrival_ns)
+
+    def needed(self, stream: Inbound) -> tuple[int, ...]:
+        return layer_changes.needed(stream, self._clock_ns())
 
     def ask_key_frame(self, stream: Inbound) -> None:
         self._want_key_frame(next((layer for layer in stream.layers if layer.tap is not None), stream))
@@ -587,7 +593,7 @@ class Forwarder:
         """Tell a publisher how its streams arrive, and how much of its pictures the viewers can take."""
         elapsed_ns = now_ns - link.reported_ns
         for stream in link.inbounds.values():
-            stream.measure_rate(elapsed_ns)
+            stream.measure_rate(elapsed_ns, now_ns)
         link.sent_bps = (link.octets_out - link.reported_octets) * 8_000_000_000 // elapsed_ns
         link.reported_octets, link.reported_ns = link.octets_out, now_ns
         for layer in layer_changes.chosen(link, now_ns):

@@ -181,5 +181,10 @@ class PacketPath(Protocol):
     def tap(self, stream: Inbound, tap: TrackTap | None) -> None:
         """Let a recorder listen, always to the highest layer that comes, or no more."""
 
+    def needed(self, stream: Inbound) -> tuple[int, ...]:
+        """Return which layers of a picture somebody needs now, as indexes, lowest first, for control to tell whoever
+        publishes it; call it several times a second. One that is not needed has not been for a while.
+        """
+
     def ask_key_frame(self, stream: Inbound) -> None:
         """Ask the publisher for a picture that needs no earlier one, at most every 0.3 s; a wish is kept till then."""

@@ -1,7 +1,7 @@
 """One person's media connection: its offers, its ICE credentials, its DTLS, and whether it is still there."""
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
 
 from OpenSSL import SSL
 
@@ -9,21 +9,30 @@ from kernel.ids import ParticipantId
 from media.congestion import ESTIMATE_AGE_NS
 from media.dtls import DtlsServer, DtlsState
 from media.flood import CHECK_PACKETS, FloodMeter
+from media.layer_changes import grade
 from media.negotiation import Credentials, Negotiation, Site
-from media.packet_path import PacketPath
+from media.packet_path import LAYERS, PacketPath
 from media.quality import Counters
 from media.speaker import Microphone
 from media.streams import AUDIO_CLOCK, Inbound, Outbound
 from media.stun import Address, BindingRequest, binding_success
 from rooms.events import Source
-from rooms.ports import MediaState
+from rooms.ports import MediaState, VideoLayer
 
 CHECKS_LIMIT_PER_S: Final = 50  # checks from addresses not yet authenticated, for each peer
 HANDSHAKE_STALL_NS: Final = 3_000_000_000
+TELL_AGAIN_NS: Final = 5_000_000_000
 QUIET_AFTER_NS: Final = 6_000_000_000  # Firefox checks every 4.1 to 5.8 s when it has nothing else to say
 _FLOWING_NS: Final = 600_000_000
 _SENDING_NS: Final = 1_000_000_000
 _SECOND_NS: Final = 1_000_000_000
+
+
+class _Told(NamedTuple):
+    """Which layers of a picture the browser was told to send, and when to say it again if it does not."""
+
+    layers: tuple[int, ...]
+    again_ns: int
 
 
 class Peer:
@@ -55,6 +64,11 @@ class Peer:
         self.outbounds: dict[int, Outbound] = {}
         self.counters = Counters(now_ns)
         self.microphone = Microphone(now_ns)
+        self._told = {
+            source: _Told(tuple(range(len(stream.layers))), now_ns)  # what a browser does by itself
+            for source, stream in self.inbounds.items()
+            if stream.is_video
+        }
         self._path = path
         self._context = context
         self._send = send
@@ -190,7 +204,25 @@ class Peer:
             available_bps=link.estimate_bps if is_told else None,
             microphone_silent_ns=now_ns - silent_since_ns if silent_since_ns is not None else 0,
             silent=self.state is MediaState.SILENT,
+            video_layer=self.video_layer(now_ns),
         )
+
+    def video_layer(self, now_ns: int) -> VideoLayer | None:
+        """Return the worst layer among the pictures that the person is sent; None when there are none to be sent."""
+        grades = {grade(each, now_ns) for each in self.outbounds.values()}
+        return next((each for each in reversed(VideoLayer) if each in grades), None)
+
+    def changed_layers(self, now_ns: int) -> Iterator[tuple[Source, tuple[str, ...]]]:
+        """Yield the names of the layers that the browser shall send of a picture, where that is news to it.
+
+        It may have missed what it was told: as long as something else comes, it is told again.
+        """
+        for source, told in self._told.items():
+            stream = self.inbounds[source]
+            needed = self._path.needed(stream)
+            if needed != told.layers or (now_ns >= told.again_ns and stream.published and not _obeyed(stream, needed)):
+                self._told[source] = _Told(needed, now_ns + TELL_AGAIN_NS)
+                yield source, tuple(LAYERS[index] for index in needed)
 
     def close(self) -> None:
         """End the connection and say so to the browser."""
@@ -216,3 +248,7 @@ class Peer:
     def _reply(self, datagram: bytes) -> None:
         if self.link.address is not None:
             self._send(datagram, self.link.address)
+
+
+def _obeyed(stream: Inbound, needed: tuple[int, ...]) -> bool:
+    return all((layer.rate_bps > 0) == (index in needed) for index, layer in enumerate(stream.layers))

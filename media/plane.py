@@ -25,7 +25,7 @@ from rooms.ports import MediaObserver, MediaState
 from rooms.tracks import Routing
 
 TICK_S: Final = 0.05
-JUDGE_TICKS: Final = 4  # states are looked at five times a second
+JUDGE_TICKS: Final = 4  # states, and which layers are needed, are looked at five times a second
 LISTEN_TICKS: Final = 2  # microphones ten times
 QUALITY_TICKS: Final = 40  # and quality is told every two seconds
 CUT_OFF_NS: Final = 60_000_000_000  # how long whoever flooded has no media
@@ -263,6 +263,8 @@ class UdpMediaPlane:
         if self._ticks % JUDGE_TICKS == 0:
             for media, peer in list(self._by_link.values()):
                 self._judge(media, peer)
+            for media, peer in self._by_link.values():
+                self._tell_layers(media, peer, now_ns)
         if self._ticks % LISTEN_TICKS == 0:
             for media in list(self._rooms.values()):
                 self._listen(media, now_ns)
@@ -290,6 +292,11 @@ class UdpMediaPlane:
         if state is MediaState.GONE:
             media.leave(peer.participant)
             self._forget_if_empty(media)
+
+    def _tell_layers(self, media: RoomMedia, peer: Peer, now_ns: int) -> None:
+        if self._observer is not None and peer.is_sealed:
+            for source, layers in peer.changed_layers(now_ns):
+                self._observer.layers_wanted(media.room, peer.participant, source, layers)
 
     def _listen(self, media: RoomMedia, now_ns: int) -> None:
         for peer in media.peers.values():

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from rooms.ports import ConnectionQuality
+from rooms.ports import ConnectionQuality, VideoLayer
 
 # The E-model's rating (ITU-T G.107) and its bands of satisfaction, best first.
 _BANDS: Final = ((80, 5), (70, 4), (60, 3), (50, 2))
@@ -28,6 +28,7 @@ class Counters:
     available_bps: int | None = None  # towards the person, as their browser thinks
     microphone_silent_ns: int = 0  # for how long their microphone has delivered digital silence
     silent: bool = False
+    video_layer: VideoLayer | None = None
 
 
 def measure(before: Counters, after: Counters) -> ConnectionQuality:
@@ -50,6 +51,7 @@ def measure(before: Counters, after: Counters) -> ConnectionQuality:
         talk_ms=max(after.voice_ns - before.voice_ns, 0) // 1_000_000,
         microphone_silent=after.microphone_silent_ns >= _SWITCHED_OFF_NS,
         is_silent=after.silent,
+        video_layer=after.video_layer,
     )
 
 

@@ -23,6 +23,7 @@ KEY_FRAME_INTERVAL_NS: Final = 300_000_000  # a publisher is asked for key frame
 REPORTS_LIMIT: Final = 16  # sender reports that a receiver may still refer to
 ERAS_LIMIT: Final = 4  # layers before the present one from which requests for lost packets are still answered
 CLOCK_TRUST_S: Final = 2  # sender reports that put a new layer further than this from the old one are not believed
+_USUAL_PERCENT: Final = 90  # of what was usual a second ago is still usual
 SILENCE: Final = 127  # audio level in -dBov, RFC 6464
 
 AUDIO_CLOCK: Final = 48000
@@ -54,9 +55,12 @@ class Inbound:
         "_prior_received",
         "_transit",
         "_transit_timestamp",
+        "asked",
+        "asked_ns",
         "base",
         "clock",
         "clock_rate",
+        "coming_ns",
         "highest",
         "is_video",
         "jitter",
@@ -69,6 +73,7 @@ class Inbound:
         "limit",
         "link",
         "missing",
+        "needed_ns",
         "octets",
         "outbounds",
         "published",
@@ -79,6 +84,7 @@ class Inbound:
         "rtx_ssrc",
         "ssrc",
         "tap",
+        "usual_bps",
     )
 
     def __init__(self, link: Any, *, is_video: bool) -> None:
@@ -92,6 +98,11 @@ class Inbound:
         self.joining: tuple[Outbound, ...] = ()  # they change to this layer at its next key frame
         self.layers: tuple[Inbound, ...] = (self,)  # of the same picture, lowest first; the first stands for all
         self.rate_bps = 0  # in the second before
+        self.usual_bps = 0  # the rate when it comes
+        self.coming_ns = 0  # since when it has come without a second's break
+        self.asked = True  # the publisher is to send it
+        self.asked_ns = 0  # since when
+        self.needed_ns = 0  # when somebody last received it, or would have
         self.rated_octets = 0
         self.tap: TrackTap | None = None
         self.highest = 0
@@ -112,14 +123,16 @@ class Inbound:
         self._prior_expected = 0
         self._prior_received = 0
 
-    def begin_again(self) -> None:
+    def begin_again(self, now_ns: int) -> None:
         """Forget what came before: the stream was shut, and what was dropped meanwhile was not lost."""
         self.highest = self.base = self.received = 0
         self.ring = [None] * len(self.ring)
         self.missing.clear()
         self.lately_missing = self.key_frame_wanted = False
         self.clock = None
-        self.rate_bps = 0
+        self.rate_bps = self.usual_bps = 0
+        self.asked = True
+        self.asked_ns = self.needed_ns = now_ns
         self._transit_timestamp = -1
         self._prior_expected = self._prior_received = 0
 
@@ -214,10 +227,15 @@ class Inbound:
         highest = self.highest - 0x10000 if self.highest else 0
         return ReportBlock(self.ssrc, fraction, expected - self.received, highest, int(self.jitter), last_report, delay)
 
-    def measure_rate(self, elapsed_ns: int) -> None:
+    def measure_rate(self, elapsed_ns: int, now_ns: int) -> None:
         """Note how much came since the last call."""
+        before = self.rate_bps
         self.rate_bps = (self.octets - self.rated_octets) * 8_000_000_000 // elapsed_ns
         self.rated_octets = self.octets
+        if self.rate_bps:
+            self.usual_bps = max(self.rate_bps, self.usual_bps * _USUAL_PERCENT // 100)
+            if not before:
+                self.coming_ns = now_ns
 
     @property
     def expected(self) -> int:
@@ -321,14 +339,20 @@ class Outbound:
         self._last_picture: tuple[int, int] | None = None  # the numbers of the last picture before
         self._reports: dict[int, int] = {}  # middle of the NTP time of a sender report -> when it was sent
 
-    def attach(self, source: Inbound | None) -> None:
-        """Take packets from another stream from now on, or from none."""
+    def attach(self, track: Inbound | None, layer: int = 0) -> None:
+        """Take packets from another picture or sound from now on, beginning with one layer of it, or from none."""
         self._end_era()
         self._eras.clear()
-        self.track = self.source = source
-        self.wanted = None
-        self.choice = LayerChoice()
+        self.track, self.source, self.wanted = track, track.layers[layer] if track is not None else None, None
+        self.choice = LayerChoice(layer)
         self.waiting = True
+
+    def rest(self) -> None:
+        """Take no packets until `change`: the way can't carry what comes."""
+        self._end_era()
+        self.source = self.wanted = None
+        self.waiting = True
+        self.fraction_lost = 0  # of what is not sent any more
 
     def change(self, layer: "Inbound", ext: int, timestamp: int, now_ns: int) -> None:
         """Take packets from another layer of the same picture from its `ext` on, in which a key frame begins."""

@@ -52,6 +52,15 @@ class MediaOffer:
     receive: Mapping[str, TrackRef]  # mid -> whose track arrives there
 
 
+class VideoLayer(StrEnum):
+    """How much one person is sent of a picture, by what its publisher's camera gives, best first."""
+
+    HIGH = "high"  # the best there is, also where there is only one
+    MEDIUM = "medium"
+    LOW = "low"
+    NONE = "none"  # not even the lowest layer passes beside the sound: the picture rests, and returns by itself
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionQuality:
     """One person's connection over the last seconds, measured at the server."""
@@ -68,6 +77,7 @@ class ConnectionQuality:
     talk_ms: int = 0  # how long they spoke, in this measurement's time
     microphone_silent: bool = False  # for long now their microphone has delivered digital silence
     is_silent: bool = False  # nothing comes from them at all
+    video_layer: VideoLayer | None = None  # the worst of the pictures they are sent; None: there are none to be sent
 
 
 class MediaObserver(Protocol):
@@ -78,6 +88,10 @@ class MediaObserver(Protocol):
     def state_changed(self, room: RoomId, participant: ParticipantId, state: MediaState) -> None: ...
 
     def quality_measured(self, room: RoomId, qualities: Mapping[ParticipantId, ConnectionQuality]) -> None: ...
+
+    def layers_wanted(
+        self, room: RoomId, participant: ParticipantId, source: Source, layers: Sequence[str]
+    ) -> None: ...
 
     def speaker_changed(self, room: RoomId, participant: ParticipantId | None) -> None: ...
 

@@ -10,7 +10,7 @@ from identity.principal import Principal
 from kernel.errors import SignInRequired
 from kernel.ids import ConsultationId, ParticipantId, RecordingId, RoomId
 from rooms.commands import StopRecording
-from rooms.events import ParticipantRemoved, RoomEvent, StopReason
+from rooms.events import ParticipantRemoved, RoomEvent, Source, StopReason
 from rooms.ports import ConnectionQuality, MediaOffer, MediaState
 from rooms.service import RoomService
 from signaling import protocol, strict_json
@@ -91,10 +91,17 @@ class Gateway:
                 quality.bitrate_up_kbps,
                 quality.bitrate_down_kbps,
                 quality.microphone_silent,
+                quality.video_layer,
             )
             for participant, quality in qualities.items()
         }
         self._tell_call(room, protocol.Quality(cards))
+
+    def layers_wanted(self, room: RoomId, participant: ParticipantId, source: Source, layers: Sequence[str]) -> None:
+        """Tell somebody which layers of their picture are needed."""
+        session = self._sessions.seated_in(room).get(participant)
+        if session is not None:
+            self.tell(session, protocol.LayersWanted(source, list(layers)))
 
     def speaker_changed(self, room: RoomId, participant: ParticipantId | None) -> None:
         """Tell everybody in the call who speaks."""

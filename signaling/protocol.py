@@ -21,7 +21,7 @@ from rooms.errors import (
     TrackAbsent,
 )
 from rooms.events import Decision, DeviceState, Source, snake_case
-from rooms.ports import MediaState
+from rooms.ports import MediaState, VideoLayer
 from signaling.budget import RateLimited
 
 SEQ_LIMIT: Final = 2**53 - 1  # what JavaScript counts exactly
@@ -458,7 +458,8 @@ class MediaStateChanged(ServerEvent, frozen=True):
 class QualityCard(Struct, frozen=True):
     """One person's connection over the last seconds, measured at the server; `score` from 1 to 5.
 
-    `microphone_silent`: for long now their microphone has delivered digital silence, muted or not.
+    `microphone_silent`: for long now their microphone has delivered digital silence, muted or not. `video_layer`: the
+    worst of the pictures that they are sent, `none` when not even the lowest layer passes; absent without pictures.
     """
 
     score: int
@@ -468,12 +469,23 @@ class QualityCard(Struct, frozen=True):
     bitrate_up_kbps: int
     bitrate_down_kbps: int
     microphone_silent: bool = False
+    video_layer: VideoLayer | None = None
 
 
 class Quality(ServerEvent, frozen=True):
     """Everybody's connection in the call, every two seconds."""
 
     participants: dict[str, QualityCard]
+
+
+class LayersWanted(ServerEvent, frozen=True):
+    """Which layers of your picture somebody receives: send these, pause the others. Until it comes, send all.
+
+    A picture that you send in one layer only is wanted when `layers` is not empty. It may be said again.
+    """
+
+    source: Source
+    layers: list[str]
 
 
 class ActiveSpeaker(ServerEvent, frozen=True):
@@ -502,6 +514,7 @@ SERVER_EVENTS: Final[tuple[type[ServerEvent], ...]] = (
     IceServers,
     MediaStateChanged,
     Quality,
+    LayersWanted,
     ActiveSpeaker,
     SeatTaken,
     ServerDraining,

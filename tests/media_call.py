@@ -1,6 +1,6 @@
 """A media plane on loopback with lean peers: what the integration tests of the plane share."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -82,6 +82,7 @@ class Call:
         self.states: dict[ParticipantId, list[MediaState]] = {}
         self.qualities: list[Mapping[ParticipantId, ConnectionQuality]] = []
         self.speakers: list[ParticipantId | None] = []
+        self.layers: dict[ParticipantId, list[tuple[Source, tuple[str, ...]]]] = {}
         self.failures: list[str] = []
         self.seats: dict[ParticipantId, Seat] = {}
         self.peers: list[MediaPeer] = []
@@ -98,6 +99,9 @@ class Call:
 
     def quality_measured(self, room: RoomId, qualities: Mapping[ParticipantId, ConnectionQuality]) -> None:
         self.qualities.append(qualities)
+
+    def layers_wanted(self, room: RoomId, participant: ParticipantId, source: Source, layers: Sequence[str]) -> None:
+        self.layers.setdefault(participant, []).append((source, tuple(layers)))
 
     def speaker_changed(self, room: RoomId, participant: ParticipantId | None) -> None:
         self.speakers.append(participant)

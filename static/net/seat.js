@@ -28,6 +28,7 @@ const RELAYED = /** @type {const} */ ([
   'ice_servers',
   'media_state',
   'quality',
+  'layers_wanted',
   'active_speaker',
   'lobby_changed',
 ]);
@@ -50,7 +51,7 @@ const RELAYED = /** @type {const} */ ([
  *   status: [SessionStatus], connected: [], entered: [Entered], entry_failed: [SessionError], events: [import('../state/room.js').WireEvent[]],
  *   seat_taken: [], typing: [{ participant: string }], media_offer: [any], ice_servers: [{ ice_servers: RTCIceServer[] }], media_state: [{ participant: string, state: string }],
  *   network_changed: [],
- *   quality: [{ participants: Record<string, any> }], active_speaker: [{ participant?: string }], lobby_changed: [any],
+ *   quality: [{ participants: Record<string, any> }], active_speaker: [{ participant?: string }], layers_wanted: [{ source: import('../rtc/connection.js').Source, layers: string[] }], lobby_changed: [any],
  * }} SessionEvents
  */
 

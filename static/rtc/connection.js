@@ -83,6 +83,10 @@ export class MediaConnection extends Emitter {
     this._wanted = { microphone: null, camera: null, screen: null };
     /** @type {Partial<Record<Source, RTCRtpSender>>} */
     this._senders = {};
+    /** Which layers of a picture are wanted; all, until the server has said so. @type {Partial<Record<Source, string[]>>} */
+    this._layers = {};
+    /** @type {Promise<void>} */
+    this._limiting = Promise.resolve();
     /** @type {Map<string, Remote>} */
     this._remote = new Map();
     this._restartedAt = 0;
@@ -132,7 +136,13 @@ export class MediaConnection extends Emitter {
     this._wanted[source] = track;
     const sender = this._senders[source];
     await sender?.replaceTrack(track).catch(() => {}); // a closed connection: the next one takes it from _wanted
-    if (sender && track) await limit(sender, source);
+    if (sender && track) await this._limit(source);
+  }
+
+  /** Which layers of a picture somebody receives: the others are paused. @param {Source} source @param {string[]} layers */
+  wanted(source, layers) {
+    this._layers[source] = layers;
+    return this._limit(source);
   }
 
   /** @param {string} participant @param {Source} source @returns {MediaStreamTrack | null} */
@@ -206,10 +216,16 @@ export class MediaConnection extends Emitter {
     if (mine !== this._begun) return;
     this._receive(offer, sections);
     await this._signal.answer(offer.generation, peer.localDescription?.sdp ?? '');
-    for (const [mid, source] of Object.entries(offer.publish)) {
-      const section = sections.get(mid);
-      if (section) await limit(section.sender, source);
-    }
+    for (const source of Object.values(offer.publish)) await this._limit(source);
+  }
+
+  /** Let a source be sent as it may and as it is wanted; one change after another. @param {Source} source */
+  _limit(source) {
+    this._limiting = this._limiting.then(async () => {
+      const sender = this._senders[source];
+      if (sender) await limit(sender, source, this._layers[source]);
+    });
+    return this._limiting;
   }
 
   /** @param {RTCRtpTransceiver} section @param {Source} source */
@@ -234,6 +250,7 @@ export class MediaConnection extends Emitter {
   _newPeer() {
     const peer = this._createPeer(this._configuration);
     this._senders = {};
+    this._layers = {};
     peer.addEventListener('iceconnectionstatechange', () => this._onIce(peer));
     return peer;
   }
@@ -343,20 +360,34 @@ function layersOf(track) {
   return width * height >= MEDIUM_PIXELS ? MEDIUM : SMALL;
 }
 
-/** @param {RTCRtpSender} sender @param {Source} source */
-async function limit(sender, source) {
+/** @param {RTCRtpSender} sender @param {Source} source @param {string[]} [layers] the wanted ones; all of them */
+async function limit(sender, source, layers) {
   const parameters = sender.getParameters();
   if (!parameters.encodings?.length) return;
-  const layered = parameters.encodings.length > 1;
-  const wanted = parameters.encodings.map(({ rid }) => ({
-    ...LIMITS[source],
-    ...(layered ? layersOf(sender.track)[rid ?? ''] : undefined),
-  }));
-  const same = parameters.encodings.every(
-    ({ maxBitrate, scaleResolutionDownBy: scale }, at) =>
-      maxBitrate === wanted[at].maxBitrate && (!layered || scale === wanted[at].scaleResolutionDownBy),
+  const wanted = parameters.encodings.map(({ rid }) => limitsOf(sender.track, source, rid));
+  if (layers) pause(wanted, layers);
+  const same = parameters.encodings.every((encoding, at) =>
+    Object.entries(wanted[at]).every(([name, value]) => /** @type {any} */ (encoding)[name] === value),
   );
   if (same) return;
   parameters.encodings.forEach((encoding, at) => Object.assign(encoding, wanted[at]));
   await sender.setParameters(parameters).catch(() => {}); // Firefox refuses some of these: it then does without
+}
+
+/**
+ * @typedef {RTCRtpEncodingParameters & { active: boolean }} Limits
+ * @param {MediaStreamTrack | null} track @param {Source} source
+ * @param {string | undefined} rid the layer; a browser that sends only one does not name it
+ * @returns {Limits}
+ */
+function limitsOf(track, source, rid) {
+  return { active: true, ...LIMITS[source], ...(rid ? { rid, ...layersOf(track)[rid] } : {}) };
+}
+
+/** Pause what is not wanted; where none of it can be sent of this picture, the best layer is. @param {Limits[]} limits lowest first @param {string[]} layers */
+function pause(limits, layers) {
+  const possible = limits.filter(({ active }) => active);
+  const kept = possible.filter(({ rid }) => layers.includes(rid ?? ''));
+  if (layers.length > 0 && kept.length === 0) kept.push(...possible.slice(-1));
+  for (const each of limits) each.active = kept.includes(each);
 }

@@ -376,6 +376,7 @@ export class CallController {
         if (!offer.probe) this.media.offered(offer); // a probe is the join page's
       }),
       session.on('ice_servers', (renewed) => this.media.renewed(renewed.ice_servers)),
+      session.on('layers_wanted', ({ source, layers }) => this.media.wanted(source, layers)),
       session.on('media_state', (told) => this._onMediaState(told)),
       session.on('network_changed', () => this.media.restart()),
       session.on('quality', ({ participants }) => {

@@ -4,7 +4,7 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -60,6 +60,14 @@ async function take(offer) {
   await pc.setLocalDescription(await pc.createAnswer());
   return pc.localDescription.sdp;
 }
+async function want({source, layers}) {
+  const sender = pc.getTransceivers()[['microphone', 'camera', 'screen'].indexOf(source)].sender;
+  const parameters = sender.getParameters();
+  for (const encoding of parameters.encodings) {
+    encoding.active = encoding.rid ? layers.includes(encoding.rid) : layers.length > 0;
+  }
+  await sender.setParameters(parameters);
+}
 async function devices() {
   const stream = await navigator.mediaDevices.getUserMedia({audio: true, video: {width: 640, height: 360}});
   [tracks.microphone] = stream.getAudioTracks();
@@ -100,13 +108,11 @@ class Seats:
         self.states: dict[ParticipantId, list[MediaState]] = {}
         self.qualities: Mapping[ParticipantId, ConnectionQuality] = {}
         self.answers: dict[ParticipantId, str] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
 
     def offer_ready(self, room: RoomId, participant: ParticipantId, offer: MediaOffer) -> None:
         self.offers[participant] = offer
-        task = asyncio.get_running_loop().create_task(self._carry(room, participant, offer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._run(self._carry(room, participant, offer))
 
     def state_changed(self, room: RoomId, participant: ParticipantId, state: MediaState) -> None:
         self.states.setdefault(participant, []).append(state)
@@ -114,10 +120,19 @@ class Seats:
     def quality_measured(self, room: RoomId, qualities: Mapping[ParticipantId, ConnectionQuality]) -> None:
         self.qualities = qualities
 
+    def layers_wanted(self, room: RoomId, participant: ParticipantId, source: Source, layers: Sequence[str]) -> None:
+        wanted = {"source": source, "layers": list(layers)}
+        self._run(self.pages[participant].evaluate("wanted => want(wanted)", wanted))
+
     def speaker_changed(self, room: RoomId, participant: ParticipantId | None) -> None: ...
 
     def recording_failed(self, room: RoomId, recording: RecordingId, reason: str) -> None:
         raise AssertionError(reason)
+
+    def _run(self, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _carry(self, room: RoomId, participant: ParticipantId, offer: MediaOffer) -> None:
         sdp = await self.pages[participant].evaluate(

@@ -1,5 +1,6 @@
 """The media plane on loopback: forwarding, repair, requests for pictures, recording, states."""
 
+import itertools
 import re
 import struct
 from collections.abc import Callable
@@ -278,10 +279,12 @@ async def test_publishers_hear_what_arrived_and_what_viewers_can_take() -> None:
         assert (base, number) == (7, 5)
         await until(lambda: len(bo.received(96)) == 5)
 
+        estimates = itertools.chain([4_000_000] * 200, itertools.repeat(800_000))  # falls after two seconds
+
         def limited() -> bool:
             for _ in range(40):
                 anne.send_picture(DELTA_FRAME + bytes(1000))  # some megabits a second
-            bo.peer.send(rtcp.remb(800_000, [header(bo.packets[0])[2]]))
+            bo.peer.send(rtcp.remb(next(estimates), [header(bo.packets[0])[2]]))
             return bool(anne.feedback(206, 15) and anne.feedback(201, 1))
 
         await until(limited)

@@ -6,7 +6,7 @@ import pytest
 
 from kernel.ids import ConsultationId, RoomId
 from rooms.commands import NoteAbsence
-from rooms.events import MessagePosted
+from rooms.events import MessagePosted, Source
 from rooms.ports import ConnectionQuality, OwnConsultation
 from tests.builders import DOCTOR, GUEST, NOON, PATIENT, post, seat, waiting_room
 from tests.fakes import FakeEventLog
@@ -59,6 +59,14 @@ async def test_who_speaks_is_told_in_the_call_and_not_to_those_who_wait(server: 
         await client.heard("active_speaker", participant=PATIENT)
         await until(lambda client=client: ("active_speaker", {}) in client.told)
     assert "active_speaker" not in {name for name, _ in guest.told}
+
+
+async def test_only_whose_picture_it_is_hears_which_layers_are_needed(server: SocketServer) -> None:
+    doctor, patient = await server.call()
+    server.gateway.layers_wanted(ROOM, PATIENT, Source.CAMERA, ("l", "h"))
+    server.gateway.layers_wanted(ROOM, GUEST, Source.CAMERA, ())  # who is not there misses nothing
+    await patient.heard("layers_wanted", source="camera", layers=["l", "h"])
+    assert "layers_wanted" not in {name for name, _ in doctor.told}
 
 
 async def test_what_is_measured_and_reported_in_a_call_is_gathered_for_the_consultation(server: SocketServer) -> None:

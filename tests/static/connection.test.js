@@ -10,6 +10,7 @@ const camera = { kind: 'video', id: 'own-camera' };
 class FakeSender {
   constructor() {
     this.track = null;
+    this.rids = [undefined];
   }
 
   async replaceTrack(track) {
@@ -17,11 +18,16 @@ class FakeSender {
   }
 
   getParameters() {
-    return { encodings: [{}] };
+    return structuredClone(this.parameters ?? { encodings: this.rids.map((rid) => ({ rid })) });
   }
 
   async setParameters(parameters) {
     this.parameters = parameters;
+  }
+
+  /** The layers that it sends. */
+  get sent() {
+    return this.parameters.encodings.filter(({ active }) => active).map(({ rid }) => rid);
   }
 }
 
@@ -294,5 +300,48 @@ test('a connection that the server begins anew uses the newest credentials', asy
   await settled();
   await settled();
   assert.deepEqual(made, ['1:x', '2:x']);
+  connection.stop();
+});
+
+/** A connection whose camera section is negotiated, with these layers. */
+async function sendingIn(rids, picture) {
+  const { connection, peers } = start();
+  await connection.start();
+  peers[0].sections[1].sender.rids = rids;
+  await connection.publish('camera', { ...camera, getSettings: () => picture });
+  connection.offered(offer(1));
+  await settled();
+  await settled();
+  return { connection, sender: peers[0].sections[1].sender };
+}
+
+test('a camera is sent in all layers, then in those that somebody receives', async () => {
+  const { connection, sender } = await sendingIn(['l', 'm', 'h'], { width: 1280, height: 720 });
+  assert.deepEqual(sender.sent, ['l', 'm', 'h']);
+  await Promise.all([connection.wanted('camera', ['h']), connection.wanted('camera', ['l', 'h'])]);
+  assert.deepEqual(sender.sent, ['l', 'h']);
+  await connection.wanted('camera', []);
+  assert.deepEqual(sender.sent, []);
+  await connection.wanted('camera', ['l', 'm', 'h']);
+  assert.deepEqual(sender.sent, ['l', 'm', 'h']);
+  connection.stop();
+});
+
+test('another camera is sent in the layers that are wanted now', async () => {
+  const { connection, sender } = await sendingIn(['l', 'm', 'h'], { width: 1280, height: 720 });
+  await connection.wanted('camera', ['m']);
+  await connection.publish('camera', { ...camera, getSettings: () => ({ width: 320, height: 240 }) });
+  assert.deepEqual(sender.sent, ['l']); // so small a picture has no other
+  await connection.publish('camera', { ...camera, getSettings: () => ({ width: 640, height: 480 }) });
+  assert.deepEqual(sender.sent, ['m']);
+  connection.stop();
+});
+
+test('the one layer of a browser that knows no others is sent when any is wanted', async () => {
+  const { connection, sender } = await sendingIn([undefined], { width: 1280, height: 720 });
+  await connection.wanted('camera', []);
+  assert.equal(sender.parameters.encodings[0].active, false);
+  await connection.wanted('camera', ['h']);
+  assert.equal(sender.parameters.encodings[0].active, true);
   connection.stop();
 });

@@ -2,7 +2,7 @@
 
 import itertools
 
-from media.layers import FIRST_HOLD_NS, LAST_HOLD_NS, SECOND_NS, LayerChoice, Way
+from media.layers import FIRST_HOLD_NS, LAST_HOLD_NS, NOTHING, SECOND_NS, LayerChoice, Way
 
 RATES = (150_000, 500_000, 1_700_000)
 WIDE = Way(estimate_bps=3_000_000, sent_bps=1_750_000, pictures=1, fraction_lost=0)
@@ -78,10 +78,26 @@ def test_a_layer_that_stops_coming_is_left_and_none_at_all_changes_nothing() -> 
     assert choice.update((0, 0, 1_700_000), WIDE, 3 * SECOND_NS) == 2
 
 
-def test_the_lowest_is_kept_however_narrow_the_way() -> None:
+def test_where_not_even_the_lowest_passes_nothing_is_sent_for_a_while() -> None:
     choice = LayerChoice()
     choice.update(RATES, WIDE, 0)
-    assert seconds(choice, NARROW._replace(estimate_bps=20_000), 1, 5) == [0] * 5
+    assert seconds(choice, NARROW._replace(estimate_bps=60_000), 1, 6) == [0, 0, 0, 0, NOTHING, NOTHING]
+    silence = Way(estimate_bps=None, sent_bps=50_000, pictures=1, fraction_lost=0)
+    assert seconds(choice, silence, 7, 4) == [NOTHING, NOTHING, NOTHING, 0]
+
+
+def test_a_way_that_loses_a_third_is_left_to_the_sound() -> None:
+    choice = LayerChoice()
+    choice.update(RATES, WIDE, 0)
+    lossy = Way(estimate_bps=None, sent_bps=200_000, pictures=1, fraction_lost=90)
+    assert seconds(choice, lossy, 1, 5) == [0, 0, 0, 0, NOTHING]
+
+
+def test_the_lowest_is_kept_while_it_passes() -> None:
+    choice = LayerChoice()
+    choice.update(RATES, WIDE, 0)
+    tight = Way(estimate_bps=230_000, sent_bps=250_000, pictures=1, fraction_lost=40)
+    assert seconds(choice, tight, 1, 8) == [0] * 8
 
 
 def test_an_estimate_that_stays_low_after_a_fall_lowers_again() -> None:

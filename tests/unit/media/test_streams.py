@@ -155,7 +155,7 @@ def test_a_stream_that_was_shut_begins_again_without_loss() -> None:
     stream = video()
     for seq in range(10):
         take(stream, seq)
-    stream.begin_again()
+    stream.begin_again(0)
     take(stream, 300)
     take(stream, 301)
     assert not stream.missing
