@@ -74,6 +74,8 @@ export class MediaConnection extends Emitter {
     this._previousUntil = undefined;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this._mending = undefined;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this._startingAnew = undefined;
     this._begun = 0; // counts beginnings: what belongs to an earlier one is dropped
     /** @type {Offer[]} */
     this._waiting = [];
@@ -102,6 +104,7 @@ export class MediaConnection extends Emitter {
   /** Begin, or begin anew after the seat was taken again. */
   async start() {
     const mine = ++this._begun;
+    clearTimeout(this._startingAnew);
     this._retire();
     this._waiting = [];
     this._setStatus(this._remote.size > 0 ? 'reconnecting' : 'connecting');
@@ -119,6 +122,7 @@ export class MediaConnection extends Emitter {
     this._begun += 1;
     clearInterval(this._timer);
     clearTimeout(this._mending);
+    clearTimeout(this._startingAnew);
     this._timer = undefined;
     this._retire();
     this._closePrevious();
@@ -172,7 +176,7 @@ export class MediaConnection extends Emitter {
   told(state) {
     if (this.status === 'closed') return;
     if (state === 'silent') this.restart();
-    if (state === 'gone') this.start().catch(() => {});
+    if (state === 'gone') this._startAnew();
     if (state === 'cut_off') this.stop(); // asking again is refused for a while
   }
 
@@ -275,11 +279,20 @@ export class MediaConnection extends Emitter {
     if (peer !== this._peer || this._brokenSince === 0) return;
     if (Date.now() - this._brokenSince > ANEW_AFTER_MS) {
       this._brokenSince = Date.now();
-      this.start().catch(() => {});
+      this._startAnew();
       return;
     }
     this.restart();
     this._mendIn(peer, RESTART_EVERY_MS);
+  }
+
+  /** Begin anew, and try again as long as the server takes nobody in and nothing else has begun. */
+  _startAnew() {
+    const started = this.start();
+    const mine = this._begun;
+    started.catch(() => {
+      if (mine === this._begun) this._startingAnew = setTimeout(() => this._startAnew(), RESTART_EVERY_MS);
+    });
   }
 
   /** @param {RTCPeerConnection} peer @param {number} milliseconds */

@@ -225,6 +225,41 @@ test('beginning anew keeps the old connection, for its last pictures, until the 
   connection.stop();
 });
 
+test('who is not taken in when beginning anew tries again, until taken in', async (t) => {
+  let refusals = 2;
+  const answers = async () => {
+    if (said.length > 1 && refusals-- > 0) throw new Error('overloaded');
+    return { ice_servers: [] };
+  };
+  const { connection, peers, said } = start({ join: answers });
+  const told = () => new Promise((resolve) => setImmediate(resolve));
+  await connection.start();
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  connection.told('gone');
+  await told();
+  assert.deepEqual([said.length, peers.length], [2, 1]);
+  t.mock.timers.tick(3000);
+  await told();
+  assert.deepEqual([said.length, peers.length], [3, 1]);
+  t.mock.timers.tick(3000);
+  await told();
+  assert.deepEqual([said.length, peers.length], [4, 2]);
+  t.mock.timers.tick(30_000);
+  assert.equal(said.length, 4);
+  connection.stop();
+});
+
+test('after stopping nobody tries to begin anew', async (t) => {
+  const { connection, said } = start({ join: () => Promise.reject(new Error('overloaded')) });
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  connection.status = 'connected';
+  connection.told('gone');
+  await new Promise((resolve) => setImmediate(resolve));
+  connection.stop();
+  t.mock.timers.tick(30_000);
+  assert.deepEqual(said, ['join', 'leave']);
+});
+
 test('a first generation on a connection that is in use means that the server began anew', async () => {
   const { connection, peers } = start();
   await connection.start();
