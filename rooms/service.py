@@ -214,9 +214,7 @@ class RoomService:
 
     def require_chatting(self, room: RoomId, participant: ParticipantId) -> None:
         """Refuse those who may not write now, with the error that a message from them would get."""
-        live = self._live.get(room)
-        if live and live.room and live.room.is_finished:
-            raise RoomEnded
+        self._require_going(room)
         require_chatting(self._person(room, participant))
 
     def take_quality(self, room: RoomId, qualities: Mapping[ParticipantId, ConnectionQuality]) -> None:
@@ -233,6 +231,7 @@ class RoomService:
 
     def take_report(self, room: RoomId, participant: ParticipantId, report: ReceptionReport) -> None:
         """Take what a browser tells of what it receives. `NotAdmitted` for those who are not in the call."""
+        self._require_going(room)
         require_in_call(self._person(room, participant))
         self._quality.reported(room, participant, report, now=self._now())
 
@@ -258,6 +257,11 @@ class RoomService:
             finally:
                 live.room = live.told = None
                 await self._media.close_room(room)
+
+    def _require_going(self, room: RoomId) -> None:
+        live = self._live.get(room)
+        if live and live.room and live.room.is_finished:
+            raise RoomEnded
 
     def _person(self, room: RoomId, participant: ParticipantId) -> Person | None:
         live = self._live.get(room)
