@@ -36,6 +36,7 @@ class Action(StrEnum):
     NOTE_AMEND = "note.amend"
     ARCHIVE_SEARCH = "archive.search"
     ARCHIVE_READ = "archive.read"  # timeline, messages, consents
+    ARCHIVE_VERIFY = "archive.verify"  # check what is stored against what was signed
     RECORDING_VIEW = "recording.view"
     RECORDING_COMPOSE = "recording.compose"
     PEOPLE_MANAGE = "people.manage"
@@ -116,6 +117,7 @@ _ALLOWED: Final[dict[tuple[Role, Relationship], frozenset[Action]]] = {
             _A.NOTE_READ,
             _A.ARCHIVE_SEARCH,
             _A.ARCHIVE_READ,
+            _A.ARCHIVE_VERIFY,
             _A.RECORDING_VIEW,
             _A.RECORDING_COMPOSE,
         }

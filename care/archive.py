@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from care.access import Action, require
+from care.integrity import Integrity
 from care.note import VisitNote
 from care.ports import ArchiveFilter, ArchivePlace, Store
 from care.reach import note_reading, reach_consultation, reading
@@ -75,6 +76,7 @@ class ArchiveRecord:
     recording: ArchivedRecording | None
     note: VisitNote | None
     quality: tuple[QualityMinute, ...] = ()
+    integrity: Integrity | None = None  # None: nothing was recorded
 
 
 class ArchiveService:
@@ -109,6 +111,7 @@ class ArchiveService:
             recording = await work.recordings.of(consultation)
             segments = [] if recording is None else await work.recordings.segments(recording.id)
             quality = await work.quality.of(consultation, limit=MINUTES)
+            integrity = None if recording is None else await work.manifests.integrity(consultation)
         events = await self._log.read(RoomId(consultation))
         spans = Spans.of(events, segments)
         await note_reading(self._store, principal, Action.ARCHIVE_READ, "consultation", consultation, detail=part)
@@ -120,6 +123,7 @@ class ArchiveService:
             else ArchivedRecording(recording, spans, tuple(segments), gaps_of(segments, spans)),
             note if note.signed_at is not None else None,
             tuple(quality),
+            integrity,
         )
 
 

@@ -13,12 +13,13 @@ from typing import Protocol
 from care.attachment import StoredFile
 from care.consultation import Consultation
 from care.history import HistoryEntry, PatientHistory
+from care.integrity import Check, Fault, Integrity, Verdict
 from care.invitation import Invitation
 from care.note import Addendum, VisitNote
 from care.people import Department, Member, Patient
 from care.recording import Recording, RecordingState, Segment
 from care.summary import ConsultationSummary
-from identity.audit import AuditTrail
+from identity.audit import AuditTrail, Outcome
 from identity.ports import SessionRepository
 from kernel.ids import AttachmentId, ConsultationId, DepartmentId, InvitationId, PatientId, RecordingId, UserId
 from rooms.quality_minutes import QualityMinute
@@ -259,6 +260,29 @@ class QualityRepository(Protocol):
         """Return the first `limit` minutes, by time."""
 
 
+class IntegrityRepository(Protocol):
+    """What was signed of each recorded visit, and what checks of it found. Implemented by `records/manifests.py`."""
+
+    async def integrity(self, consultation: ConsultationId) -> Integrity: ...
+
+    async def unsigned(self) -> list[ConsultationId]:
+        """Return finished visits whose manifest, or whose film, nobody has signed yet, oldest first."""
+
+
+class IntegrityChecker(Protocol):
+    """Compares what is stored of recordings with what was signed. Implemented by `records/verification.py`."""
+
+    async def check(self, consultation: ConsultationId) -> Verdict: ...
+
+    async def film_fault(self, recording: Recording) -> Fault | None:
+        """Return what is wrong with the film of a recording that is about to be watched."""
+
+    async def note(
+        self, verdict: Verdict, *, actor: str, role: str, action: str, outcome: Outcome = Outcome.ALLOWED
+    ) -> Check:
+        """Remember what a check found, and write it into the access log."""
+
+
 # The unit of work -----------------------------------------------------------------------------------------------------
 
 
@@ -292,6 +316,9 @@ class UnitOfWork(Protocol):
 
     @property
     def quality(self) -> QualityRepository: ...
+
+    @property
+    def manifests(self) -> IntegrityRepository: ...
 
     @property
     def archive(self) -> ArchiveRepository: ...

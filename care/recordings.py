@@ -1,24 +1,49 @@
-"""Watching a recording, and having it composed again, on behalf of somebody."""
+"""Watching a recording, checking it, and having it composed again, on behalf of somebody."""
 
 from dataclasses import replace
 
 from care.access import Action
-from care.ports import Store, UnitOfWork
+from care.integrity import FaultKind, Integrity, Verdict
+from care.ports import IntegrityChecker, Store, UnitOfWork
 from care.reach import changing, note_reading, reach_consultation, reading
 from care.recording import Recording, RecordingState
+from identity.audit import Outcome
 from identity.principal import Principal
-from kernel.errors import Conflict, NotFound
+from kernel.errors import AppError, Conflict, NotFound
 from kernel.ids import ConsultationId
+
+
+class RecordingAltered(AppError):
+    """What is stored is not what was signed. `detail` is the kind of the fault."""
+
+    code = "recording_altered"
+    message = "This recording is not what was signed when the visit ended. It is not played; an operator must check it."
+    status = 409
+
+
+class StorageAway(AppError):
+    """What is stored can't be read at the moment."""
+
+    code = "storage_away"
+    message = "The storage of the recordings does not answer. Please try again in a moment."
+    status = 503
 
 
 class RecordingService:
     """Asks the policy and writes the access log; the media itself is elsewhere."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, checker: IntegrityChecker) -> None:
         self._store = store
+        self._checker = checker
 
     async def open_viewing(self, principal: Principal, consultation: ConsultationId, *, reason: str) -> None:
-        """Note why the principal is about to watch the recording; `NotFound` when there is none to watch."""
+        """Note why the principal is about to watch the recording; `NotFound` when there is none to watch.
+
+        `RecordingAltered` when it is not what was signed, `StorageAway` when that can't be told at the moment.
+        """
+        async with reading(self._store, principal) as work:
+            recording = await _watchable(work, principal, consultation)
+        await self._require_unaltered(principal, recording)
         async with changing(self._store, principal) as work:
             await _watchable(work, principal, consultation)
             await work.audit.add(
@@ -26,15 +51,27 @@ class RecordingService:
             )
 
     async def watch(self, principal: Principal, consultation: ConsultationId, *, part: str = "") -> Recording:
-        """Return the composed recording; `NotFound` while there is none.
+        """Return the composed recording; `NotFound` while there is none, and the errors of `open_viewing`.
 
         `part` is what the access log says of it; without, the log says why already (`open_viewing`).
         """
         async with reading(self._store, principal) as work:
             recording = await _watchable(work, principal, consultation)
+        await self._require_unaltered(principal, recording)
         if part:
             await note_reading(self._store, principal, Action.RECORDING_VIEW, "consultation", consultation, detail=part)
         return recording
+
+    async def check(self, principal: Principal, consultation: ConsultationId) -> Integrity:
+        """Compare all that is stored of a recorded visit with what was signed; `NotFound` when it was not recorded."""
+        async with reading(self._store, principal) as work:
+            await reach_consultation(work, principal, consultation, Action.ARCHIVE_VERIFY)
+            if await work.recordings.of(consultation) is None:
+                raise NotFound
+        verdict = await self._checker.check(consultation)
+        await self._note(principal, verdict, Action.ARCHIVE_VERIFY, Outcome.ALLOWED)
+        async with self._store.read() as work:
+            return await work.manifests.integrity(consultation)
 
     async def compose_again(self, principal: Principal, consultation: ConsultationId) -> Recording:
         """Let a failed composition begin anew; `Conflict` when it has not failed."""
@@ -51,6 +88,18 @@ class RecordingService:
                 principal, Action.RECORDING_COMPOSE, object_type="consultation", object_id=consultation
             )
         return recording
+
+    async def _require_unaltered(self, principal: Principal, recording: Recording) -> None:
+        fault = await self._checker.film_fault(recording)
+        if fault is None:
+            return
+        verdict = Verdict(consultation=recording.consultation, fault=fault, segments=0, size_bytes=0)
+        await self._note(principal, verdict, Action.RECORDING_VIEW, Outcome.REFUSED)
+        raise StorageAway if fault.kind is FaultKind.STORAGE else RecordingAltered(fault.kind)
+
+    async def _note(self, principal: Principal, verdict: Verdict, action: Action, outcome: Outcome) -> None:
+        actor, role = principal.participant, principal.role
+        await self._checker.note(verdict, actor=actor, role=role, action=action, outcome=outcome)
 
 
 async def _watchable(work: UnitOfWork, principal: Principal, consultation: ConsultationId) -> Recording:

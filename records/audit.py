@@ -63,6 +63,32 @@ class SqlAuditTrail:
         await self._connection.execute(insert(audit_entries), rows)
         await self._connection.execute(update(audit_head).where(audit_head.c.id == 1).values(seq=seq, hash=digest))
 
+    async def take_turn(self) -> None:
+        """Let nobody else add an entry until this transaction ends; only in one that adds some."""
+        await self._connection.execute(select(audit_head.c.seq).where(audit_head.c.id == 1).with_for_update())
+
+    async def find(self, object_id: str, action: str, detail: str) -> ChainedEntry | None:
+        """Return the first entry of exactly these words that follows from the one before it, None without one."""
+        query = (
+            select(audit_entries)
+            .where(
+                audit_entries.c.object_id == object_id,
+                audit_entries.c.action == action,
+                audit_entries.c.detail == detail,
+            )
+            .order_by(audit_entries.c.seq)
+            .limit(1)
+        )
+        row = (await self._connection.execute(query)).one_or_none()
+        if row is None:
+            return None
+        chained = _from_row(row)
+        previous = await self._connection.scalar(
+            select(audit_entries.c.hash).where(audit_entries.c.seq == chained.seq - 1)
+        )
+        follows = chain_hash(previous or GENESIS, chained.seq, chained.entry) == chained.hash
+        return chained if follows else None
+
     async def page(
         self, *, before: int | None = None, limit: int = 100, object_id: str | None = None
     ) -> list[ChainedEntry]:

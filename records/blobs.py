@@ -45,6 +45,14 @@ class BlobDigest:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class SealedDigest:
+    """Size and SHA-256 (hex) of a sealed file, as it is stored."""
+
+    size_bytes: int
+    sha256: str
+
+
 class BlobStore:
     """Blobs below one directory, by ids such as `attachments/con_…/att_…`. Safe to share between threads."""
 
@@ -70,6 +78,12 @@ class BlobStore:
         With `unfinished`, one that was never closed is read up to its last whole frame.
         """
         return BlobReader(self._path(blob_id), blob_id, key, unfinished=unfinished)
+
+    def sealed_digest(self, blob_id: str) -> SealedDigest:
+        """Read a blob as it is stored, without any key. FileNotFoundError when absent."""
+        with self._path(blob_id).open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256")
+            return SealedDigest(content.tell(), digest.hexdigest())
 
     def names(self, folder: str) -> list[str]:
         """Return the last parts of the ids directly below `folder`, for example "segments/con_…"."""

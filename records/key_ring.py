@@ -2,11 +2,12 @@
 
 import base64
 import json
-import os
 import re
 import secrets
 from pathlib import Path
 from typing import Final
+
+from records.private_file import write_private
 
 _SECRET_BYTES: Final = 32
 _KEY_ID: Final = re.compile(r"k[1-9][0-9]{0,8}")
@@ -83,24 +84,7 @@ class KeyRing:
     def _write(self, *, exclusive: bool) -> None:
         """Make the file equal to this ring, whole or not at all, durable on return."""
         text = {"active": self._active, "keys": {k: base64.b64encode(v).decode() for k, v in self._keys.items()}}
-        temporary = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(text, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            if exclusive:
-                os.link(temporary, self._path)
-            else:
-                temporary.replace(self._path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        directory = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        write_private(self._path, text, exclusive=exclusive)
 
 
 def _stored(path: Path) -> tuple[str, dict[str, bytes]]:

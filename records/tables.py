@@ -452,6 +452,42 @@ quality_minutes = Table(  # no words in it, so nothing is sealed
     CheckConstraint("score BETWEEN 1 AND 5", name="score"),
 )
 
+
+# What is signed -------------------------------------------------------------------------------------------------------
+
+manifests = Table(
+    "manifests",
+    metadata,
+    _id("consultation", primary_key=True),
+    Column("media", LargeBinary, nullable=False),  # canonical JSON in clear: files are checked without a key
+    Column("sealed", LargeBinary, nullable=False),  # people, consents, messages, events
+    ForeignKeyConstraint(["consultation"], ["consultations.id"]),
+)
+
+signed_statements = Table(
+    "signed_statements",
+    metadata,
+    _id("consultation", primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # 1, 2, …
+    Column("kind", String(16), nullable=False),
+    Column("text", LargeBinary, nullable=False),  # canonical JSON: exactly what was signed
+    Column("signature", LargeBinary(64), nullable=False),
+    ForeignKeyConstraint(["consultation"], ["consultations.id"]),
+    CheckConstraint("number >= 1", name="number"),
+    _one_of("kind", ("manifest", "film", "package")),
+)
+
+integrity_checks = Table(  # the newest of each consultation; all of them are in the access log
+    "integrity_checks",
+    metadata,
+    _id("consultation", primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("fault", String(32), nullable=False),  # "": none
+    Column("file", String(300), nullable=False),  # in which the fault is
+    Column("segments", Integer, nullable=False),
+    ForeignKeyConstraint(["consultation"], ["consultations.id"]),
+)
+
 # Who did what ---------------------------------------------------------------------------------------------------------
 
 audit_entries = Table(

@@ -13,6 +13,7 @@ from records.consultations import SqlConsultations
 from records.engine import Connection, Database
 from records.histories import SqlHistories
 from records.invitations import SqlInvitations
+from records.manifests import SqlManifests
 from records.notes import SqlNotes
 from records.people import SqlPeople
 from records.quality import SqlQuality
@@ -34,6 +35,7 @@ class SqlUnit:
     attachments: SqlAttachments
     recordings: SqlRecordings
     quality: SqlQuality
+    manifests: SqlManifests
     archive: SqlArchive
     sessions: SqlSessions
     audit: SqlAuditTrail
@@ -71,6 +73,7 @@ class SqlStore:
             attachments=SqlAttachments(connection, self._sealer),
             recordings=SqlRecordings(connection),
             quality=SqlQuality(connection),
+            manifests=SqlManifests(connection, self._sealer),
             archive=SqlArchive(connection),
             sessions=SqlSessions(connection),
             audit=SqlAuditTrail(connection, at=at),

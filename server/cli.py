@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import getpass
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from server import archive_cli
+from server.command_run import complain, on_loop
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command: Callable[[argparse.Namespace, Settings], int] = options.command
         return command(options, settings)
     except SettingsRefused as refused:
-        return _complain(str(refused), code=2)
+        return complain(str(refused), code=2)
     except KeyboardInterrupt:
         return 130
 
@@ -94,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     add("doctor", _doctor, "check the machine: ports, database, storage, keys, TURN, clock", listening)
     rotate = add("rotate-keys", _rotate_keys, "begin to use a fresh key; what is stored is wrapped anew")
     rotate.add_argument("--tokens", action="store_true", help="the secret that signs access tokens instead")
+    archive_cli.add_commands(commands, shared)
     audit = commands.add_parser("audit", help="the access log").add_subparsers(metavar="COMMAND", required=True)
     verify = audit.add_parser("verify", parents=[shared], help="check that nothing in it was changed")
     verify.set_defaults(command=_verify_audit)
@@ -117,26 +120,26 @@ def _settings(options: argparse.Namespace) -> Settings:
 def _serve(_options: argparse.Namespace, settings: Settings) -> int:
     from server.start import serve
 
-    return _on_loop(serve(settings))
+    return on_loop(serve(settings))
 
 
 def _demo(_options: argparse.Namespace, settings: Settings) -> int:
     from config import loader
     from server.start import serve
 
-    return _on_loop(serve(loader.with_values(settings, demonstration={"enabled": True})))
+    return on_loop(serve(loader.with_values(settings, demonstration={"enabled": True})))
 
 
 def _migrate(_options: argparse.Namespace, settings: Settings) -> int:
     from server.installation import migrate
 
-    return _on_loop(migrate(settings))
+    return on_loop(migrate(settings))
 
 
 def _init(options: argparse.Namespace, settings: Settings) -> int:
     from server.installation import create_first_administrator
 
-    return _on_loop(create_first_administrator(settings, _account(options, role="administrator")))
+    return on_loop(create_first_administrator(settings, _account(options, role="administrator")))
 
 
 def _create_user(options: argparse.Namespace, settings: Settings) -> int:
@@ -149,7 +152,7 @@ def _create_user(options: argparse.Namespace, settings: Settings) -> int:
         department=options.department,
         record_number=options.record_number,
     )
-    return _on_loop(create_user(settings, account))
+    return on_loop(create_user(settings, account))
 
 
 def _account(options: argparse.Namespace, *, role: str, **more: Any) -> NewAccount:
@@ -169,26 +172,26 @@ def _account(options: argparse.Namespace, *, role: str, **more: Any) -> NewAccou
 def _doctor(_options: argparse.Namespace, settings: Settings) -> int:
     from server.doctor_check import examine
 
-    return _on_loop(examine(settings))
+    return on_loop(examine(settings))
 
 
 def _rotate_keys(options: argparse.Namespace, settings: Settings) -> int:
     from server.installation import rotate_record_keys, rotate_token_keys
 
-    return _on_loop(rotate_token_keys(settings) if options.tokens else rotate_record_keys(settings))
+    return on_loop(rotate_token_keys(settings) if options.tokens else rotate_record_keys(settings))
 
 
 def _verify_audit(_options: argparse.Namespace, settings: Settings) -> int:
     from server.installation import verify_audit
 
-    return _on_loop(verify_audit(settings))
+    return on_loop(verify_audit(settings))
 
 
 def _asked(given: str | None, question: str) -> str:
     if given:
         return given
     if not sys.stdin.isatty():
-        raise SystemExit(_complain(f"{question}: give --login and --name where nobody can be asked", code=2))
+        raise SystemExit(complain(f"{question}: give --login and --name where nobody can be asked", code=2))
     return input(f"{question}: ").strip()
 
 
@@ -199,25 +202,8 @@ def _password(options: argparse.Namespace) -> str:
     if options.stdin:
         return sys.stdin.readline().rstrip("\r\n")
     if not sys.stdin.isatty():
-        raise SystemExit(_complain(f"no password: use --stdin, set {_PASSWORD_VARIABLE}, or ask in a terminal", code=2))
+        raise SystemExit(complain(f"no password: use --stdin, set {_PASSWORD_VARIABLE}, or ask in a terminal", code=2))
     password = getpass.getpass("Password (at least 12 characters): ")
     if password != getpass.getpass("The same again: "):
-        raise SystemExit(_complain("the two are not the same", code=2))
+        raise SystemExit(complain("the two are not the same", code=2))
     return password
-
-
-def _on_loop(work: Coroutine[Any, Any, int]) -> int:
-    import uvloop
-
-    from server.refusal import Refused
-
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(work)
-    except Refused as refused:
-        return _complain(str(refused), code=1)
-
-
-def _complain(words: str, *, code: int) -> int:
-    print(f"consilium: {words}", file=sys.stderr)
-    return code

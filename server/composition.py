@@ -22,6 +22,7 @@ from care.recording_time import Spans
 from kernel.clock import monotonic_s
 from kernel.ids import ConsultationId, RoomId
 from records.blobs import BlobStore
+from records.manifest_signing import ManifestSigner
 from records.recorded_media import RecordedMedia, composed_blob
 from records.segments import SegmentSink
 from rooms.events import Source
@@ -54,6 +55,7 @@ class Composition:
         blobs: BlobStore,
         media: RecordedMedia,
         segments: SegmentSink,
+        signer: ManifestSigner,
         worker: Sequence[str] = WORKER,
     ) -> None:
         self._store = store
@@ -61,6 +63,7 @@ class Composition:
         self._blobs = blobs
         self._media = media
         self._segments = segments
+        self._signer = signer
         self._worker = worker
         self._waiting: deque[ConsultationId] = deque()
         self._is_wanted = asyncio.Event()
@@ -69,7 +72,8 @@ class Composition:
     async def start(self) -> None:
         """Begin, with what an earlier process left undone. Before any room is live."""
         async with self._store.read() as work:
-            self._waiting.extend(await work.recordings.uncomposed())
+            undone = [*await work.recordings.uncomposed(), *await work.manifests.unsigned()]
+        self._waiting.extend(dict.fromkeys(undone))
         self._is_wanted.set()
         self._background.start(self._run())
 
@@ -99,10 +103,10 @@ class Composition:
                 await undisturbed(self._fail(consultation, "internal"), "failure_not_stored", consultation=consultation)
 
     async def _compose(self, consultation: ConsultationId) -> None:
-        recording = await self._begun(consultation)
-        if recording is None:
+        recording = await self._closed(consultation)
+        if recording is None or recording.state in {RecordingState.READY, RecordingState.FAILED}:
             return
-        await self._segments.adopt(recording=recording.id)
+        recording = await self._begun(recording)
         job = await self._job(recording)
         answer: Answer = Failed("nothing_recorded")
         if job is not None:
@@ -111,7 +115,7 @@ class Composition:
                 if answer != _CRASHED:
                     break
         if isinstance(answer, Done):
-            await self._save(
+            await self._signer.keep_film(
                 replace(
                     recording,
                     state=RecordingState.READY,
@@ -126,17 +130,23 @@ class Composition:
         elif isinstance(answer, Failed):
             await self._fail(consultation, answer.cause)
 
-    async def _begun(self, consultation: ConsultationId) -> Recording | None:
-        async with self._store.write() as work:
+    async def _closed(self, consultation: ConsultationId) -> Recording | None:
+        """Return the recording with all its segments closed and signed; None when there is none."""
+        async with self._store.read() as work:
             recording = await work.recordings.of(consultation)
-            if recording is None or recording.state is RecordingState.READY:
-                return None
+        if recording is not None:
+            await self._segments.adopt(recording=recording.id)
+            await self._signer.sign_manifest(recording)
+            if recording.state is RecordingState.READY:
+                await self._signer.sign_film(recording)
+        return recording
+
+    async def _begun(self, recording: Recording) -> Recording:
+        async with self._store.write() as work:
             stopped_at = recording.stopped_at or work.at
-            recording = replace(
-                recording, state=RecordingState.COMPOSING, stopped_at=stopped_at, progress=0, failure=""
-            )
-            await work.recordings.save(recording)
-            return recording
+            begun = replace(recording, state=RecordingState.COMPOSING, stopped_at=stopped_at, progress=0, failure="")
+            await work.recordings.save(begun)
+        return begun
 
     async def _job(self, recording: Recording) -> Job | None:
         """Say what is to be composed; None when that is nothing."""

@@ -25,9 +25,11 @@ if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a ro
     from media.recorder import Recorder
     from records.blobs import BlobStore
     from records.event_log import SqlEventLog
+    from records.manifest_signing import ManifestSigner
     from records.recorded_media import RecordedMedia
     from records.segments import SegmentSink
     from records.unit_of_work import SqlStore
+    from records.verification import ArchiveVerifier
     from rooms.service import RoomService
     from server.composition import Composition
     from signaling import Gateway
@@ -49,6 +51,8 @@ class Services:
     event_log: SqlEventLog
     blobs: BlobStore
     recorded_media: RecordedMedia
+    signer: ManifestSigner
+    verifier: ArchiveVerifier
     segments: SegmentSink
     # what is live
     media: UdpMediaPlane

@@ -2,12 +2,14 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import datetime
 from pathlib import Path
 
 from config.settings import Settings
 from records.engine import Database
 from records.key_ring import KeyRing, KeyRingUnusable
 from records.migrations import NewerDatabase, migrate
+from records.signing_keys import SigningKeys
 from server.refusal import Refused
 
 
@@ -26,6 +28,11 @@ def token_keys(settings: Settings) -> Path:
     return settings.data.path / "keys" / "tokens.json"
 
 
+def archive_keys(settings: Settings) -> Path:
+    """Return the file of the keys that sign the archive."""
+    return settings.data.path / "keys" / "archive.json"
+
+
 def make_data_directory(settings: Settings) -> None:
     """Make the data directory where there is none, open to nobody but its owner."""
     directory = settings.data.path
@@ -40,6 +47,14 @@ def open_key_ring(path: Path) -> KeyRing:
     """Read the secrets at `path`, or make them where there are none."""
     try:
         return KeyRing.load_or_create(path)
+    except KeyRingUnusable as error:
+        raise Refused(str(error)) from error
+
+
+def open_signing_keys(path: Path, *, at: datetime) -> SigningKeys:
+    """Read the signing keys at `path`, or begin with a first one."""
+    try:
+        return SigningKeys.load_or_create(path, at=at)
     except KeyRingUnusable as error:
         raise Refused(str(error)) from error
 

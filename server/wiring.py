@@ -30,10 +30,12 @@ from media.recorder import Recorder
 from records.attachment_blobs import SqlAttachmentBlobs
 from records.blobs import BlobStore
 from records.event_log import SqlEventLog
+from records.manifest_signing import ManifestSigner
 from records.recorded_media import RecordedMedia
 from records.sealing import Sealer
 from records.segments import SegmentSink
 from records.unit_of_work import SqlStore
+from records.verification import ArchiveVerifier
 from rooms.ports import IceServer
 from rooms.quality_minutes import QualityMinutes
 from rooms.service import RoomService
@@ -43,7 +45,7 @@ from server.metrics import CountedPublisher, Metrics
 from server.quality_log import QualityLog
 from server.refusal import Refused
 from server.services import Services
-from server.storage import open_database, open_key_ring, record_keys, token_keys
+from server.storage import archive_keys, open_database, open_key_ring, open_signing_keys, record_keys, token_keys
 from signaling import Gateway, create_server
 
 
@@ -71,7 +73,12 @@ async def open_services(
     await segments.adopt()
     recorded_media = RecordedMedia(database, sealer, blobs)
     demonstration = await _demonstration(settings, store, event_log, Footage(segments, recorded_media))
-    composition = Composition(store=store, log=event_log, blobs=blobs, media=recorded_media, segments=segments)
+    signing_keys = open_signing_keys(archive_keys(settings), at=now())
+    signer = ManifestSigner(store, event_log, blobs, signing_keys)
+    verifier = ArchiveVerifier(store, blobs, signing_keys)
+    composition = Composition(
+        store=store, log=event_log, blobs=blobs, media=recorded_media, segments=segments, signer=signer
+    )
     await composition.start()
     stack.push_async_callback(composition.close)
 
@@ -125,6 +132,8 @@ async def open_services(
         event_log=event_log,
         blobs=blobs,
         recorded_media=recorded_media,
+        signer=signer,
+        verifier=verifier,
         segments=segments,
         media=media,
         recorder=recorder,
@@ -138,7 +147,7 @@ async def open_services(
         attachments=attachments,
         chart=ChartService(store),
         archive=ArchiveService(store, event_log),
-        recordings=RecordingService(store),
+        recordings=RecordingService(store, verifier),
     )
 
 

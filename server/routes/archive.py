@@ -8,8 +8,10 @@ from aiohttp import web
 from msgspec import Meta
 
 from care.archive import ArchivedRecording, ArchiveEntry, ArchiveRecord, Gap
+from care.integrity import Check, FaultKind, Integrity
 from care.ports import ArchiveFilter
 from care.recording import Recording, RecordingState, Segment
+from care.recordings import RecordingAltered, StorageAway
 from care.transcript import ConsentAnswer, Happening, Message, Person
 from care.transcript_page import page_of
 from identity.principal import Role
@@ -153,6 +155,44 @@ class RecordingView(ArchivedView, frozen=True, kw_only=True):
         )
 
 
+class CheckView(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest check. `fault` is null when everything is as it was signed; `file` says where the fault is."""
+
+    at: datetime
+    fault: FaultKind | None
+    file: str
+    segments: int
+
+    @classmethod
+    def of(cls, check: Check) -> "CheckView":
+        fault = check.fault
+        return cls(
+            at=check.at,
+            fault=None if fault is None else fault.kind,
+            file="" if fault is None else fault.file,
+            segments=check.segments,
+        )
+
+
+class IntegrityView(msgspec.Struct, frozen=True, kw_only=True):
+    """What is signed of a recorded visit (null: not yet), and what the newest check found (null: none was made)."""
+
+    signed_at: datetime | None
+    key: str
+    root: str
+    check: CheckView | None
+
+    @classmethod
+    def of(cls, integrity: Integrity) -> "IntegrityView":
+        check = integrity.check
+        return cls(
+            signed_at=integrity.signed_at,
+            key=integrity.key,
+            root=integrity.root,
+            check=None if check is None else CheckView.of(check),
+        )
+
+
 class ArchiveRecordView(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept of one visit. Offsets are milliseconds in the composed recording, null outside of it."""
 
@@ -164,6 +204,7 @@ class ArchiveRecordView(msgspec.Struct, frozen=True, kw_only=True):
     note: NoteView | None
     consents: tuple[ConsentAnswer, ...]
     quality: tuple[QualityMinute, ...]
+    integrity: IntegrityView | None
 
     @classmethod
     def of(cls, record: ArchiveRecord) -> "ArchiveRecordView":
@@ -176,6 +217,7 @@ class ArchiveRecordView(msgspec.Struct, frozen=True, kw_only=True):
             note=None if record.note is None else NoteView.of(record.note),
             consents=record.transcript.consents,
             quality=record.quality,
+            integrity=None if record.integrity is None else IntegrityView.of(record.integrity),
         )
 
 
@@ -245,13 +287,26 @@ async def read_archive_record(call: Call[None, None]) -> ArchiveRecordView:
 
 @routes.endpoint(
     "POST",
+    "/api/v1/archive/{consultation}/check",
+    summary="Compare everything that is stored of a recorded visit with what was signed",
+    tag="archive",
+    roles={Role.CUSTODIAN},
+    response=IntegrityView,
+    errors=[NotFound],
+)
+async def check_archive(call: Call[None, None]) -> IntegrityView:
+    return IntegrityView.of(await call.services.recordings.check(call.principal, call.consultation))
+
+
+@routes.endpoint(
+    "POST",
     "/api/v1/archive/{consultation}/viewing",
     summary="Say why, then watch the recording for half an hour",
     tag="archive",
     roles=_READERS,
     body=ViewingBody,
     response=Viewing,
-    errors=[NotFound],
+    errors=[NotFound, RecordingAltered, StorageAway],
 )
 async def open_viewing(call: Call[None, ViewingBody]) -> web.Response:
     consultation = call.consultation

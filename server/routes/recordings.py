@@ -6,6 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
+from care.recordings import RecordingAltered, StorageAway
 from identity.principal import Role
 from kernel.errors import Conflict, NotFound, SignInRequired
 from records.blobs import BlobReader
@@ -38,7 +39,7 @@ class MediaQuery(Input):
     tag="archive",
     roles=None,
     query=MediaQuery,
-    errors=[NotFound, SignInRequired],
+    errors=[NotFound, SignInRequired, RecordingAltered, StorageAway],
     response_type="video/webm",
 )
 async def play_recording(call: Call[MediaQuery, None]) -> web.StreamResponse:

@@ -25,11 +25,13 @@
  *   failure?: string, spans: Span[], segments: Segment[], gaps: Gap[],
  * }} Recording
  * @typedef {{ participant: string, name: string, decision: string, version: string, language: string, at: string, text: string }} Consent
+ * @typedef {{ at: string, fault: string | null, file: string, segments: number }} Check
+ * @typedef {{ signed_at: string | null, key: string, root: string, check: Check | null }} Integrity
  * @typedef {{ participant: string, name: string, role: string }} Person
  * @typedef {{
  *   consultation: import('./clinic.js').ConsultationSummary, participants: Person[], recording?: Recording | null,
  *   timeline: TimelineEvent[], messages: Message[], note?: import('./clinic.js').VisitNote | null, consents: Consent[],
- *   quality: import('./quality.js').QualityMinute[],
+ *   quality: import('./quality.js').QualityMinute[], integrity?: Integrity | null,
  * }} ArchiveRecord
  * @typedef {{ from: number, to: number }} Stretch
  * @typedef {{ key: string, participant: string, name: string, source: string, bars: Stretch[], gaps: Stretch[] }} Lane

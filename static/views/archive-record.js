@@ -1,7 +1,7 @@
 // @ts-check
 import { html, nothing } from 'lit';
 import { errorText, formatDateTime, formatDuration, formatTime, hasText, language, t } from '../i18n/i18n.js';
-import { api } from '../net/api.js';
+import { ApiError, api } from '../net/api.js';
 import { departmentName } from '../state/clinic.js';
 import { isChapter, lanesOf, transcriptOf } from '../state/playback.js';
 import { download, follow } from './download.js';
@@ -36,6 +36,7 @@ export class CArchiveRecord extends Page {
     _speed: { state: true },
     _mediaFailed: { state: true },
     _busy: { state: true },
+    _altered: { state: true },
   };
 
   constructor() {
@@ -47,6 +48,8 @@ export class CArchiveRecord extends Page {
     this._speed = 1;
     this._mediaFailed = false;
     this._busy = false;
+    /** Whether playing was refused, because the film isn't what was signed. */
+    this._altered = false;
     this._expired = false;
     /** @type {Resource<ArchiveRecord>} */
     this._record = new Resource(this, () => api.get(`/archive/${this.params.id}`));
@@ -111,12 +114,13 @@ export class CArchiveRecord extends Page {
         </p>
       </header>
       <div class="record-layout">
-        <div class="stack loose record-main">${this._recording(record)} ${this._transcript(record)}
+        <div class="stack loose record-main">
+          ${this._recording(record)} ${this._transcript(record)}
           <c-quality-minutes .participants=${record.participants} .minutes=${record.quality}></c-quality-minutes>
         </div>
         <aside class="stack record-side" aria-label=${t('record_page.facts')}>
           ${this._downloads(record)}
-          <c-record-facts .record=${record}></c-record-facts>
+          <c-record-facts .record=${record} @checked=${() => this._record.load()}></c-record-facts>
         </aside>
       </div>
     `;
@@ -161,6 +165,15 @@ export class CArchiveRecord extends Page {
       </div>`;
     }
     if (this._viewing) return this._player(record);
+    if (this._altered) {
+      return html`<div class="notice danger" role="alert" data-testid="altered">
+        <c-icon name="alert"></c-icon>
+        <div class="grow stack tight">
+          <p class="strong">${t('record_page.altered')}</p>
+          <p>${t('record_page.altered_text')}</p>
+        </div>
+      </div>`;
+    }
     return html`<c-viewing-reason
       .busy=${this._busy}
       .expired=${this._expired}
@@ -368,7 +381,9 @@ export class CArchiveRecord extends Page {
       this._mediaFailed = false;
       this._expired = false;
     } catch (error) {
-      toast(errorText(error), { kind: 'danger' });
+      this._altered = error instanceof ApiError && error.code === 'recording_altered';
+      if (this._altered) this._record.load();
+      else toast(errorText(error), { kind: 'danger' });
     } finally {
       this._busy = false;
     }

@@ -1,10 +1,10 @@
 // @ts-check
 import { html, nothing } from 'lit';
-import { formatBytes, formatDateTime, formatDuration, formatNumber, t } from '../i18n/i18n.js';
-import { gapsOf, latestConsents } from '../state/playback.js';
+import { formatDateTime, t } from '../i18n/i18n.js';
+import { latestConsents } from '../state/playback.js';
 import { CElement } from './element.js';
 import './badge.js';
-import './icon.js';
+import './integrity.js';
 import './note-text.js';
 
 const DECISION_KINDS = /** @type {Record<string, string>} */ ({
@@ -28,7 +28,7 @@ export class CRecordFacts extends CElement {
     if (!record) return nothing;
     return html`
       <div class="stack">
-        ${this._consents(record)} ${record.recording ? this._integrity(record, record.recording) : nothing}
+        ${this._consents(record)} ${record.recording ? html`<c-integrity .record=${record}></c-integrity>` : nothing}
         ${this._note(record)}
       </div>
     `;
@@ -60,59 +60,6 @@ export class CRecordFacts extends CElement {
             </div>
           `,
         )}
-      </section>
-    `;
-  }
-
-  /** @param {import('../state/playback.js').ArchiveRecord} record @param {import('../state/playback.js').Recording} recording */
-  _integrity({ participants }, recording) {
-    const gaps = gapsOf(recording);
-    const missing = gaps.reduce((sum, gap) => sum + gap.to - gap.from, 0) / 1000;
-    const name = (/** @type {string} */ id) => participants.find((each) => each.participant === id)?.name ?? id;
-    return html`
-      <section class="card tight stack tight" aria-labelledby="integrity-title" data-testid="integrity">
-        <h2 id="integrity-title"><c-icon name="shield"></c-icon> ${t('record_page.integrity')}</h2>
-        <dl class="facts">
-          ${
-            recording.state === 'ready'
-              ? html` <dt>${t('record_page.length')}</dt>
-                  <dd>${formatDuration(recording.duration_ms)}</dd>
-                  <dt>${t('record_page.size')}</dt>
-                  <dd>${formatBytes(recording.size_bytes)}</dd>`
-              : nothing
-          }
-          <dt>${t('record_page.segments')}</dt>
-          <dd>${recording.segments.length}</dd>
-          <dt>${t('record_page.gaps')}</dt>
-          <dd>
-            ${gaps.length === 0 ? t('record_page.gaps_none') : t('record_page.gaps_count', { count: gaps.length, seconds: formatNumber(missing, { maximumFractionDigits: 1 }) })}
-          </dd>
-        </dl>
-        ${
-          recording.sha256
-            ? html`<div>
-                <p class="small quiet">${t('record_page.sha256')}</p>
-                <code class="digest" data-testid="sha256">${recording.sha256}</code>
-              </div>`
-            : nothing
-        }
-        <details class="small">
-          <summary>${t('record_page.segments_count', { count: recording.segments.length })}</summary>
-          <ul class="segment-list">
-            ${recording.segments.map(
-              (segment) =>
-                html`<li>
-                  <span class="strong">${name(segment.participant)}, ${t(`record_page.lane.${segment.source}`)}</span>
-                  <span class="block"
-                    >${segment.started_at ? formatDateTime(segment.started_at) : nothing} ·
-                    ${formatDuration(segment.duration_ms)}</span
-                  >
-                  <code class="digest">${segment.sha256}</code>
-                </li>`,
-            )}
-          </ul>
-        </details>
-        <p class="small quiet row"><c-icon name="lock"></c-icon>${t('record_page.encrypted')}</p>
       </section>
     `;
   }

@@ -103,6 +103,8 @@ def _finds_and_plays(custodian: Person, visit: Visit) -> None:
     assert player.evaluate("video => video.duration") > 4
     expect(custodian.at("transcript-line").filter(has_text="It is 9.1 this morning")).to_have_count(1)
     expect(custodian.at("record-note")).to_contain_text("Metformin in the evening")
+    custodian.press("check-now")
+    expect(custodian.at("verdict")).to_have_attribute("kind", "good", timeout=WAIT_MS)  # unaltered
 
 
 def _film_holds_both(visit: Visit) -> None:

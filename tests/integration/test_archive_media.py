@@ -65,6 +65,7 @@ class Visit:
             blobs=services.blobs,
             media=services.recorded_media,
             segments=services.segments,
+            signer=services.signer,
             worker=worker or WORKER,
         )
 
@@ -164,6 +165,42 @@ async def test_only_who_may_watch_watches(visit: Visit) -> None:
         entries = [chained.entry for chained in await work.audit.page(object_id=consultation, limit=50)]
     assert any(seen.action == "recording.view" and "media.webm" in seen.detail for seen in entries)
     assert any(seen.action == "recording.view" and seen.outcome == "refused" for seen in entries)
+
+
+async def test_a_custodian_checks_and_what_was_altered_is_not_played(visit: Visit) -> None:
+    clinic, consultation = visit.clinic, visit.consultation
+    custodian = await clinic.sign_in("custodian")
+    check, reason = f"/archive/{consultation}/check", {"reason": "a complaint"}
+    assert (await (await clinic.sign_in("dr.garcia")).post(check))[0] == 404
+    clinic.services.composition.finished(RoomId(consultation))
+    recording = await visit.until(is_ready)
+    before = (await custodian.get(f"/archive/{consultation}"))[1]["integrity"]
+    assert (before["check"], len(before["root"])) == (None, 64)
+    status, sound = await custodian.post(check)
+    assert (status, sound["check"]["fault"], sound["check"]["segments"]) == (200, None, 2)
+
+    film = clinic.services.blobs.root / recording.blob
+    content = bytearray(film.read_bytes())
+    content[len(content) // 2] ^= 1
+    film.write_bytes(content)
+    assert (await custodian.post(check))[1]["check"] | {"at": ""} == {
+        "at": "",
+        "fault": "film_changed",
+        "file": recording.blob,
+        "segments": 2,
+    }
+    status, problem = await custodian.post(f"/archive/{consultation}/viewing", reason)
+    assert (status, problem["code"], problem["detail"]) == (409, "recording_altered", "film_changed")
+    assert (await custodian.get(f"/archive/{consultation}/media"))[0] == 409
+    async with clinic.services.store.read() as work:
+        entries = [chained.entry for chained in await work.audit.page(object_id=consultation, limit=50)]
+    refused = [seen.detail for seen in entries if seen.action == "recording.view" and seen.outcome == "refused"]
+    assert refused == [f"film_changed {recording.blob}"] * 2
+    assert (await custodian.get(f"/archive/{consultation}"))[1]["integrity"]["check"]["fault"] == "film_changed"
+
+    content[len(content) // 2] ^= 1
+    film.write_bytes(content)
+    assert (await custodian.post(f"/archive/{consultation}/viewing", reason))[0] == 200
 
 
 async def test_a_worker_that_crashes_is_told_and_tried_again_by_hand(visit: Visit) -> None:

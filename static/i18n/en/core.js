@@ -57,6 +57,8 @@ export default {
   'error.room.consent_missing': 'Not everybody in the call has agreed to be recorded.',
   'error.room.track_absent': 'This microphone, camera or screen is not being sent.',
   'error.room.exhausted': 'This consultation has become too long. Please finish it and begin another one.',
+  'error.recording_altered': 'This recording is not what was signed when the visit ended, so it is not played.',
+  'error.storage_away': 'The storage of the recordings does not answer. Please try again in a moment.',
   'error.overloaded': 'The server is busy. Please try again in a moment.',
   'error.rate_limited': 'That was too fast. Please wait a moment.',
   'error.invitation.closed': 'This link no longer opens a consultation. Ask the clinic for a new one.',

@@ -56,6 +56,8 @@ export default {
   'error.room.consent_missing': '尚有参与者未同意录音录像。',
   'error.room.track_absent': '该麦克风、摄像头或屏幕未在发送。',
   'error.room.exhausted': '本次问诊时间过长，请结束后重新开始。',
+  'error.recording_altered': '录像与问诊结束时的签名不符，无法播放。',
+  'error.storage_away': '录像存储暂时没有响应，请稍后重试。',
   'error.overloaded': '服务器繁忙，请稍后重试。',
   'error.rate_limited': '操作过于频繁，请稍候。',
   'error.invitation.closed': '该链接已失效，请联系医院重新获取。',

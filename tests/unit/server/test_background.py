@@ -54,13 +54,16 @@ class AbsentStore:
     def __init__(self) -> None:
         self.tried = 0
         self.given_up = asyncio.Event()
-        self.recordings = self
+        self.recordings = self.manifests = self
 
     async def uncomposed(self) -> list[ConsultationId]:
         return [ConsultationId("con_1"), ConsultationId("con_2")]
 
+    async def unsigned(self) -> list[ConsultationId]:
+        return []
+
     async def of(self, consultation: ConsultationId) -> Recording | None:
-        raise AssertionError(consultation)
+        raise ConnectionError(consultation)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator["AbsentStore"]:
@@ -69,7 +72,7 @@ class AbsentStore:
     @asynccontextmanager
     async def write(self) -> AsyncIterator["AbsentStore"]:
         self.tried += 1
-        if self.tried == 4:  # beginning and giving up, for each of the two
+        if self.tried == 2:  # giving up, for each of the two
             self.given_up.set()
         raise ConnectionError("the database is away")
         yield self
@@ -77,7 +80,9 @@ class AbsentStore:
 
 async def test_a_store_that_is_away_does_not_end_the_composing(tmp_path) -> None:
     store = AbsentStore()
-    composition = Composition(store=store, log=FakeEventLog(), blobs=BlobStore(tmp_path), media=None, segments=None)
+    composition = Composition(
+        store=store, log=FakeEventLog(), blobs=BlobStore(tmp_path), media=None, segments=None, signer=None
+    )
     with capture_logs() as logs:
         await composition.start()
         await asyncio.wait_for(store.given_up.wait(), 5)

@@ -1,0 +1,52 @@
+"""The command line's part about the archive: `python -m server archive …`."""
+
+# ruff: noqa: PLC0415 - as in `cli`: each command imports only what it needs
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from server.command_run import complain, on_loop
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+
+def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Add `archive` with its commands to those of the command line."""
+    archive = commands.add_parser("archive", help="recordings: check, hand out, compose").add_subparsers(
+        metavar="COMMAND", required=True
+    )
+
+    def add(name: str, run: Any, about: str) -> argparse.ArgumentParser:
+        command: argparse.ArgumentParser = archive.add_parser(name, parents=[shared], help=about, description=about)
+        command.set_defaults(command=run)
+        return command
+
+    verify = add("verify", _verify, "check recordings against what was signed; 1 when anything is wrong")
+    verify.add_argument("consultations", nargs="*", metavar="CONSULTATION")
+    verify.add_argument("--all", action="store_true", help="every recording of a finished visit")
+    verify.add_argument("--json", action="store_true", help="one JSON object for each consultation, one a line")
+    keys = add("keys", _keys, "show the public keys that verify the archive")
+    keys.add_argument("--json", action="store_true")
+    add("rotate-key", _rotate_key, "begin to sign with a fresh key; the private half of the one before is destroyed")
+
+
+def _verify(options: argparse.Namespace, settings: Settings) -> int:
+    from server.archive_commands import verify
+
+    if bool(options.consultations) is options.all:
+        return complain("name consultations, or give --all", code=2)
+    return on_loop(verify(settings, options.consultations, as_json=options.json))
+
+
+def _keys(options: argparse.Namespace, settings: Settings) -> int:
+    from server.archive_commands import show_keys
+
+    return show_keys(settings, as_json=options.json)
+
+
+def _rotate_key(_options: argparse.Namespace, settings: Settings) -> int:
+    from server.archive_commands import rotate_key
+
+    return on_loop(rotate_key(settings))

@@ -1,0 +1,183 @@
+"""What an operator does to the archive from the command line, whether the server runs or not."""
+
+import json
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from care.access import Action
+from care.integrity import Fault, FaultKind, Verdict
+from config.settings import Settings
+from identity.audit import SYSTEM
+from kernel.clock import utc_now
+from kernel.ids import ConsultationId
+from records.blobs import BlobStore
+from records.canonical_json import instant
+from records.sealing import Sealer
+from records.signing_keys import SigningKeys, VerifyingKey
+from records.statements import note_key
+from records.unit_of_work import SqlStore
+from records.verification import ArchiveVerifier
+from server.progress_bar import ProgressBar
+from server.refusal import Refused
+from server.storage import (
+    archive_keys,
+    make_data_directory,
+    open_database,
+    open_key_ring,
+    open_signing_keys,
+    record_keys,
+)
+
+_PAGE: Final = 200
+
+_WORDS: Final = {
+    FaultKind.UNSIGNED: "there is no signed manifest",
+    FaultKind.SIGNATURE: "the signed statement was altered",
+    FaultKind.KEY_UNKNOWN: "signed by a key that is none of this installation's",
+    FaultKind.KEY_RETIRED: "signed by a key outside of its time",
+    FaultKind.MANIFEST: "the manifest was altered",
+    FaultKind.AUDIT_MISSING: "the access log does not have what was signed",
+    FaultKind.AUDIT_BROKEN: "the access log was altered",
+    FaultKind.SEGMENT_MISSING: "a segment is missing",
+    FaultKind.SEGMENT_CHANGED: "a segment was altered",
+    FaultKind.SEGMENT_FOREIGN: "a segment is there that was never signed",
+    FaultKind.CHAIN: "a segment does not follow from the one before it",
+    FaultKind.FILM_UNSIGNED: "the film was never signed",
+    FaultKind.FILM_MISSING: "the film is missing",
+    FaultKind.FILM_CHANGED: "the film was altered",
+    FaultKind.STORAGE: "storage can't be read at the moment",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Archive:
+    store: SqlStore
+    blobs: BlobStore
+    keys: SigningKeys
+    verifier: ArchiveVerifier
+
+
+async def verify(settings: Settings, consultations: Sequence[str], *, as_json: bool) -> int:
+    """Check the named consultations, or all when none is named; 1 when anything is wrong."""
+    async with _archive(settings) as archive:
+        named = [ConsultationId(each) for each in consultations]
+        progress = ProgressBar(await _total(archive, named), "segments")
+        chain = await archive.verifier.chain()
+        checked = faulty = 0
+        async for consultation in _wanted(archive, named):
+            verdict = await archive.verifier.verify(consultation, chain, on_segment=lambda _size: progress.advance())
+            await archive.verifier.note(verdict, actor=SYSTEM, role="", action=Action.ARCHIVE_VERIFY)
+            checked += 1
+            faulty += verdict.fault is not None
+            if as_json or verdict.fault is not None or named:
+                _say(json.dumps(_as_json(verdict)) if as_json else _as_words(verdict))
+        progress.end()
+    if chain.broken_at is not None:
+        sys.stderr.write(f"The access log is BROKEN: entry {chain.broken_at} does not follow from the one before.\n")
+    if not as_json:
+        _say(f"{checked} checked, {faulty} with a fault.")
+    return 1 if faulty or chain.broken_at is not None else 0
+
+
+def show_keys(settings: Settings, *, as_json: bool) -> int:
+    """Show the public keys: to be published by the clinic, so that nobody has to trust this machine about them."""
+    make_data_directory(settings)
+    keys = open_signing_keys(archive_keys(settings), at=utc_now())
+    shown = [key_view(key) for key in keys.all]
+    if as_json:
+        _say(json.dumps({"keys": shown}, indent=1))
+    else:
+        for key in shown:
+            until = f"until {key['ended']}" if key["ended"] else "in use"
+            _say(f"{key['id']}  from {key['began']}  {until}\n  ed25519 {key['public']}")
+    return 0
+
+
+async def rotate_key(settings: Settings) -> int:
+    """Begin a fresh signing key. Safe while the server runs: it reads the keys again before it signs."""
+    async with _archive(settings) as archive, archive.store.write() as work:
+        await work.audit.take_turn()
+        archive.keys.refresh()
+        await note_key(work.audit, archive.keys, work.at)  # of the one that ends, if it never signed
+        fresh = archive.keys.rotate(at=work.at)
+        await note_key(work.audit, archive.keys, work.at)
+    _say(f"Key {fresh.id} signs from now on. Publish it: python -m server archive keys")
+    return 0
+
+
+def key_view(key: VerifyingKey) -> dict[str, str | None]:
+    """Return a public key as it is exported."""
+    return {
+        "id": key.id,
+        "algorithm": "ed25519",
+        "public": key.raw.hex(),
+        "began": instant(key.began),
+        "ended": None if key.ended is None else instant(key.ended),
+    }
+
+
+@asynccontextmanager
+async def _archive(settings: Settings) -> AsyncIterator[_Archive]:
+    """Open what holds the archive, without serving anybody."""
+    async with AsyncExitStack() as stack:
+        database = await open_database(settings, stack)
+        store = SqlStore(database, Sealer(database, open_key_ring(record_keys(settings))), utc_now)
+        blobs = BlobStore(settings.data.path / "blobs")
+        keys = open_signing_keys(archive_keys(settings), at=utc_now())
+        yield _Archive(store, blobs, keys, ArchiveVerifier(store, blobs, keys))
+
+
+async def _total(archive: _Archive, named: Sequence[ConsultationId]) -> int:
+    async with archive.store.read() as work:
+        for consultation in named:
+            if await work.recordings.of(consultation) is None:
+                raise Refused(f"there is no recording of a consultation {consultation}")
+        if named:
+            return sum([await work.manifests.count_segments(consultation) for consultation in named])
+        return await work.manifests.count_segments()
+
+
+async def _wanted(archive: _Archive, named: Sequence[ConsultationId]) -> AsyncIterator[ConsultationId]:
+    """Yield the named ones, or all page by page."""
+    for consultation in named:
+        yield consultation
+    after = ""
+    while not named:
+        async with archive.store.read() as work:
+            page = await work.manifests.closed(after=after, limit=_PAGE)
+        for consultation in page:
+            yield consultation
+        if len(page) < _PAGE:
+            return
+        after = page[-1]
+
+
+def _as_words(verdict: Verdict) -> str:
+    if verdict.fault is None:
+        signed = "" if verdict.signed_at is None else f", signed {instant(verdict.signed_at)} by {verdict.key}"
+        return f"{verdict.consultation}: sound, {verdict.segments} segments{signed}"
+    return f"{verdict.consultation}: FAULT, {_told(verdict.fault)}"
+
+
+def _as_json(verdict: Verdict) -> dict[str, object]:
+    fault = verdict.fault
+    return {
+        "consultation": verdict.consultation,
+        "sound": fault is None,
+        "fault": None if fault is None else {"kind": fault.kind, "file": fault.file},
+        "segments": verdict.segments,
+        "size_bytes": verdict.size_bytes,
+        "key": verdict.key,
+        "signed_at": None if verdict.signed_at is None else instant(verdict.signed_at),
+    }
+
+
+def _told(fault: Fault) -> str:
+    return f"{_WORDS[fault.kind]}: {fault.file}"
+
+
+def _say(words: str) -> None:
+    sys.stdout.write(words + "\n")
