@@ -53,3 +53,11 @@ test('every code that the server can refuse with has its words', async () => {
     }
   }
 });
+
+test('everything that the policy is asked for has its words in the access log', async () => {
+  const texts = await textsOf('en', 'admin');
+  const source = await readFile(path.resolve(STATIC, '..', 'care', 'access.py'), 'utf8');
+  const actions = [...source.matchAll(/^ {4}[A-Z_]+ = "([a-z]+\.[a-z_]+)"/gm)].map(([, action]) => action);
+  assert.ok(actions.length > 20);
+  for (const action of actions) assert.ok(texts[`audit.action.${action}`], action);
+});

@@ -116,6 +116,9 @@ export default {
 
   'audit.action.archive.read': 'Opened an archived visit',
   'audit.action.archive.search': 'Searched the archive',
+  'audit.action.archive.key': 'Began a key that signs the archive',
+  'audit.action.archive.sign': 'Signed an archived visit',
+  'audit.action.archive.verify': 'Checked an archived visit',
   'audit.action.attachment.add': 'Added a file',
   'audit.action.attachment.read': 'Opened a file',
   'audit.action.audit.read': 'Read the access log',
