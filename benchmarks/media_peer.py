@@ -27,6 +27,7 @@ from media.bindings import (
     srtp_unprotect_rtcp,
 )
 from media.dtls import pack_records
+from media.packet_path import OPUS
 from media.srtp import SrtpKeys
 from media.stun import binding_success, parse_binding_request
 from rooms.events import Source
@@ -307,3 +308,10 @@ def rtp(
         extensions += bytes(-len(extensions) % 4)
         header += struct.pack("!HH", 0xBEDE, len(extensions) // 4) + extensions
     return header + payload
+
+
+def redundant(now: bytes, *earlier: tuple[int, bytes]) -> bytes:
+    """Return a payload (RFC 2198) of this sound and earlier ones, newest first, each with how many ticks earlier."""
+    blocks = earlier[::-1]
+    heads = [struct.pack("!I", 1 << 31 | OPUS << 24 | ticks << 10 | len(sound)) for ticks, sound in blocks]
+    return b"".join(heads) + bytes([OPUS]) + b"".join(sound for _, sound in blocks) + now

@@ -2,7 +2,8 @@
 
 `python -m benchmarks.networks --only loss5` (or another of `PARTS`) runs one part; each takes a few minutes at most.
 Run as root: it takes place in network namespaces of its own. Seconds back are from the network's return until both
-sound and pictures come again, at both people. The ratio of frames is to the same visit before the loss began.
+sound and pictures come again, at both people. The ratio of frames is to the same visit before the loss began. `plain`
+is the same without redundant sound (RFC 2198).
 """
 
 import argparse
@@ -30,6 +31,7 @@ SILENCES: Final = 6
 VISITS_AT_ONCE: Final = 2  # whose patients lose the network in the same moment
 OUTAGE_RUNS: Final = {5: 3, 25: 2, 84: 1}
 BACK_WITHIN_S: Final = 30
+WITHOUT_REDUNDANCY: Final = {"CONSILIUM_MEDIA__REDUNDANCY": "false"}
 
 # The user name by which the server knows the page's connection, which a stranger might have seen.
 OUR_USER: Final = """() => document.querySelector('c-call-stage').call.media._peer
@@ -39,30 +41,44 @@ Samples = dict[str, list[float]]
 
 
 def loss(place: Place, percent: int) -> Samples:
-    """Lose a share of what goes to and from the patient, each way, beside as long a time without loss."""
-    ratios, gaps, concealed = [], [], []
-    for _ in range(LOSS_RUNS):
-        with place.visit() as (_, patient, doctor):
-            people = [patient, doctor]
-            rest(doctor, 5)
-            before = frame_rates(people, doctor)
-            place.patients.lose(percent)
-            begin, counts = now(), [reception(person) for person in people]
-            try:
-                after = frame_rates(people, doctor)
-            finally:
-                place.patients.lose(0)
-            ratios += [lossy / whole for lossy, whole in zip(after, before, strict=True)]
-            for person, at_first in zip(people, counts, strict=True):
-                came = reception(person)
-                windows = [begin + offset for offset in range(0, LOSS_S, WINDOW_S)]
-                gaps += [1000 * max(came.sound_gaps(start, start + WINDOW_S)) for start in windows]
-                concealed.append((came.concealed - at_first.concealed) / max(1, came.samples - at_first.samples))
-    return {
-        f"loss{percent}_video_fps_ratio": ratios,
-        f"loss{percent}_audio_gap_ms": gaps,
-        f"loss{percent}_audio_concealed": concealed,
-    }
+    """Lose a share of what goes to and from the patient, each way, in turns with redundant sound and without."""
+    samples: Samples = {}
+    with place.with_another_server(WITHOUT_REDUNDANCY) as plain:
+        for _ in range(LOSS_RUNS):
+            for where, name in ((place, f"loss{percent}"), (plain, f"loss{percent}_plain")):
+                for figure, values in lossy_visit(where, percent).items():
+                    samples.setdefault(f"{name}_{figure}", []).extend(values)
+    return samples
+
+
+def lossy_visit(place: Place, percent: int) -> Samples:
+    """Measure one visit without loss, then for as long with loss."""
+    with place.visit() as (_, patient, doctor):
+        people = [patient, doctor]
+        rest(doctor, 5)
+        calm = [reception(person) for person in people]
+        before = frame_rates(people, doctor)
+        place.patients.lose(percent)
+        begin, counts = now(), [reception(person) for person in people]
+        try:
+            after = frame_rates(people, doctor)
+        finally:
+            place.patients.lose(0)
+        samples: Samples = {
+            "video_fps_ratio": [lossy / whole for lossy, whole in zip(after, before, strict=True)],
+            "audio_gap_ms": [],
+            "audio_concealed": [],
+            "audio_kbps": [
+                8 * (late.octets - early.octets) / 1000 / LOSS_S for early, late in zip(calm, counts, strict=True)
+            ],
+        }
+        for person, at_first in zip(people, counts, strict=True):
+            came = reception(person)
+            windows = [begin + offset for offset in range(0, LOSS_S, WINDOW_S)]
+            samples["audio_gap_ms"] += [1000 * max(came.sound_gaps(start, start + WINDOW_S)) for start in windows]
+            share = (came.concealed - at_first.concealed) / max(1, came.samples - at_first.samples)
+            samples["audio_concealed"].append(share)
+        return samples
 
 
 def address_changes(place: Place) -> Samples:
@@ -192,7 +208,7 @@ def figures_of(samples: Samples) -> dict[str, float]:
     """Return median, 95th percentile and number of each sample; of ratios the median alone, which is the figure."""
     figures: dict[str, float] = {}
     for name, values in samples.items():
-        if name.endswith(("_ratio", "_concealed")):
+        if name.endswith(("_ratio", "_concealed", "_kbps")):
             figures[name] = median(values)
         else:
             figures[f"{name}_p50"] = median(values)

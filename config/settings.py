@@ -48,6 +48,7 @@ class Media:
     host: str = "0.0.0.0"  # noqa: S104 - media must be reachable on whatever address a browser is sent to
     port: Port = 8081  # 0: any free port
     announced_addresses: tuple[str, ...] = ()  # empty: the addresses of this machine
+    redundancy: bool = True  # of sound, where the browser can
     silent_after_ms: Count = 1200
     gone_after_s: Count = 20
 

@@ -29,6 +29,7 @@ from media.packet_path import (
     LAYERS,
     MID,
     OPUS,
+    RED,
     REPAIRED_RID,
     RID,
     RTX,
@@ -36,6 +37,7 @@ from media.packet_path import (
     VP8,
     Link,
 )
+from media.redundancy import find_primary, find_repeated
 from media.srtp import SrtpKeys
 from media.streams import Inbound, Outbound, Recorded, SenderClock, begins_key_frame, limit_round_trip
 from media.stun import Address
@@ -80,6 +82,7 @@ class Forwarder:
         self.drops: Counter[str] = Counter()
         self.forwarded = 0
         self.retransmitted = 0
+        self.restored = 0
         self.now_ns = clock_ns()
         self.links: set[Link] = set()
         self._clock_ns = clock_ns
@@ -319,16 +322,60 @@ class Forwarder:
             start += 2
         elif level >= 0:
             stream.level = level
+        if second & 0x7F == RED and not stream.is_video:
+            self._take_redundant(stream, seq, timestamp, second & 0x80, start, size)
+            return
         ext = stream.accept(seq, self.now_ns)
         if ext:
-            self._forward(stream, ext, timestamp, second & 0x80, start, size - start, recovered=ssrc != stream.ssrc)
+            self._forward(stream, ext, timestamp, second & 0x80, start, size - start, 0, recovered=ssrc != stream.ssrc)
         else:
             self.drops["duplicate"] += 1
 
-    def _forward(  # noqa: C901, PLR0912, PLR0915, PLR0917 - the innermost loop
-        self, stream: Inbound, ext: int, timestamp: int, marker: int, start: int, extent: int, *, recovered: bool
+    def _take_redundant(  # noqa: PLR0917 - as above
+        self, stream: Inbound, seq: int, timestamp: int, marker: int, start: int, end: int
     ) -> None:
-        """Send one new packet, whose payload lies in `buffer`, to everybody who is subscribed."""
+        """Forward sound that repeats the packet before, which may be lost."""
+        primary = find_primary(self.buffer.octets, start, end)
+        if not primary:
+            self.drops["malformed"] += 1
+            return
+        highest = stream.highest
+        ext = stream.accept(seq, self.now_ns)
+        if not ext:
+            self.drops["duplicate"] += 1
+            return
+        if not highest:
+            start = primary  # what it repeats was not published yet
+        elif ext > highest + 1:
+            self._restore(stream, ext - 1, timestamp, start, primary)
+        self._forward(stream, ext, timestamp, marker, start, end - start, primary - start, recovered=False)
+
+    def _restore(self, stream: Inbound, ext: int, timestamp: int, start: int, primary: int) -> None:
+        """Send lost sound, which the packet after it repeats."""
+        repeated = find_repeated(self.buffer.octets, start, primary)
+        if repeated is None:
+            return
+        began = (timestamp - repeated.earlier) & 0xFFFFFFFF
+        if stream.may_restore(ext, began):
+            self.restored += 1
+            self._forward(stream, ext, began, 0, repeated.begin, repeated.end - repeated.begin, 0, recovered=True)
+
+    def _forward(  # noqa: C901, PLR0912, PLR0915, PLR0917 - the innermost loop
+        self,
+        stream: Inbound,
+        ext: int,
+        timestamp: int,
+        marker: int,
+        start: int,
+        extent: int,
+        lead: int,
+        *,
+        recovered: bool,
+    ) -> None:
+        """Send one new packet, whose payload lies in `buffer`, to everybody who is subscribed.
+
+        The first `lead` octets of redundant sound are for those who take redundancy, and for nobody else.
+        """
         now_ns = self.now_ns
         if not recovered:
             stream.measure_jitter(timestamp, now_ns)
@@ -346,18 +393,19 @@ class Forwarder:
                 self._urgent.add(stream)
             word = self._send_time_word
         else:
-            payload = bytes(self.buffer.view[start : start + extent]) if tap is not None else b""
+            payload = bytes(self.buffer.view[start + lead : start + extent]) if tap is not None else b""
             word = _AUDIO_LEVEL_WORD | stream.level << 16
         if tap is not None:
             tap.on_rtp(ext, timestamp, marker != 0, payload, now_ns + self._epoch_ns)
-        source = self._in + start
+        whole = source = self._in + start
+        kind, octets = 0, extent
         self._in_wake_up += 1
         batches = stream.is_video and self._in_wake_up > BURST
         length = self._length
         buffer, out, body, at = self._out, self._out_pointer, self._out_body, 0
         for outbound in stream.outbounds:
             if outbound.waiting:
-                if stream.is_video and not begins_key_frame(payload):
+                if not begins_key_frame(payload) if stream.is_video else recovered:
                     continue
                 outbound.begin(ext, timestamp, now_ns)
                 self._tell_clock(stream, outbound)
@@ -367,6 +415,9 @@ class Forwarder:
             address = link.address
             if address is None:
                 continue
+            if lead:
+                kind = outbound.red_payload_type if ext != outbound.first else 0
+                source, octets = (whole, extent) if kind else (whole + lead, extent - lead)
             if batches:
                 batch = link.batch
                 if extent > batch.room:
@@ -380,7 +431,7 @@ class Forwarder:
                 buffer.octets,
                 at,
                 0x90,
-                marker | outbound.payload_type,
+                marker | (kind or outbound.payload_type),
                 number & 0xFFFF,
                 stamp,
                 outbound.ssrc,
@@ -388,10 +439,10 @@ class Forwarder:
                 1,
                 word,
             )
-            memmove(body, source, extent)
+            memmove(body, source, octets)
             if outbound.picture_shift is not None:
-                renumber_picture(buffer.octets, at + _OUT_SIZE, extent, outbound.picture_shift)
-            length[0] = _OUT_SIZE + extent
+                renumber_picture(buffer.octets, at + _OUT_SIZE, octets, outbound.picture_shift)
+            length[0] = _OUT_SIZE + octets
             if srtp_protect(link.tx, out, length):
                 self.drops["seal_failed"] += 1
                 continue
@@ -408,7 +459,7 @@ class Forwarder:
                     continue
             self.forwarded += 1
             outbound.packets += 1
-            outbound.octets += extent
+            outbound.octets += octets
             link.octets_out += sealed
             if number > outbound.highest:
                 outbound.highest = number
@@ -484,7 +535,7 @@ class Forwarder:
             return None
         if payload_type == RTX and stream.is_video and not stream.rtx_ssrc:
             stream.rtx_ssrc = self._own(stream, 0, ssrc)
-        elif payload_type == (VP8 if stream.is_video else OPUS) and not stream.ssrc:
+        elif payload_type in ((VP8,) if stream.is_video else (OPUS, RED)) and not stream.ssrc:
             stream.ssrc = self._own(stream, 0, ssrc)
         else:
             return None

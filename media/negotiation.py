@@ -19,6 +19,7 @@ from media.packet_path import (
     LAYERS,
     MID,
     OPUS,
+    RED,
     REPAIRED_RID,
     RID,
     RTX,
@@ -59,11 +60,12 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where this node is reached, the same in every offer."""
+    """What is the same in every offer of this node: where it is reached, and whether it asks for redundant sound."""
 
     addresses: tuple[str, ...]
     port: int
     fingerprint: str  # sha-256
+    redundancy: bool = True
 
 
 @dataclass(slots=True)
@@ -99,6 +101,7 @@ class ReceiveSection:
     rtx_ssrc: int = 0
     refused: bool = False
     retransmissions: bool = False
+    redundancy: bool = False  # of sound
     ready: bool = False
 
 
@@ -166,6 +169,7 @@ class Negotiation:
         for receive, section in zip(self.receive, answered, strict=True):
             receive.refused = section.refused
             receive.retransmissions = RTX in section.payload_types
+            receive.redundancy = RED in section.payload_types
             receive.ready = receive.track is not None and section.direction in {"recvonly", "sendrecv"}
         self._pending = None
         return True
@@ -206,7 +210,7 @@ class Negotiation:
                 raise Invalid("the answer's media sections are not those of the offer")
             if isinstance(offered, PublishSection):
                 announced += [ssrc for ssrc in (section.ssrc, section.rtx_ssrc) if ssrc]
-            _check_section(section, allowed={VP8, RTX} if offered.is_video else {OPUS})
+            _check_section(section, allowed=set(self._payload_types(is_video=offered.is_video)))
         if len(set(announced)) != len(announced):
             raise Invalid("the answer uses an SSRC twice")
 
@@ -242,12 +246,12 @@ class Negotiation:
                 f"x-google-start-bitrate={START_KBPS[section.source]};x-google-max-bitrate={MAX_KBPS[section.source]}"
             )
             return [*lines, *_video_lines("transport-cc", "goog-remb"), f"a=fmtp:{VP8} {rates}"]
-        return [*lines, *_audio_lines(), f"a=rtcp-fb:{OPUS} transport-cc"]
+        return [*lines, *self._audio_lines(), f"a=rtcp-fb:{OPUS} transport-cc"]
 
     def _receive_lines(self, section: ReceiveSection) -> list[str]:
         extensions = (ABS_SEND_TIME,) if section.is_video else (AUDIO_LEVEL,)
         lines = self._section_lines(section, "inactive" if section.track is None else "sendonly", extensions)
-        lines += _video_lines("goog-remb") if section.is_video else _audio_lines()
+        lines += _video_lines("goog-remb") if section.is_video else self._audio_lines()
         if section.track is None:
             return lines
         # Sound and camera of one person share a stream, so that the browser keeps lips and voice together.
@@ -262,7 +266,8 @@ class Negotiation:
     def _section_lines(
         self, section: PublishSection | ReceiveSection, direction: str, extensions: Iterable[int]
     ) -> list[str]:
-        kind, types = ("video", f"{VP8} {RTX}") if section.is_video else ("audio", str(OPUS))
+        kind = "video" if section.is_video else "audio"
+        types = " ".join(str(number) for number in self._payload_types(is_video=section.is_video))
         port = 0 if section.refused else 9
         lines = [
             f"m={kind} {port} UDP/TLS/RTP/SAVPF {types}",
@@ -282,13 +287,25 @@ class Negotiation:
         lines.append("a=end-of-candidates")
         return lines + [f"a=extmap:{name} {_EXTENSIONS[name]}" for name in extensions]
 
+    def _payload_types(self, *, is_video: bool) -> tuple[int, ...]:
+        """Return what a section may carry, the preferred one first: Chromium sends redundancy only where it is."""
+        if is_video:
+            return VP8, RTX
+        return (RED, OPUS) if self._site.redundancy else (OPUS,)
+
+    def _audio_lines(self) -> list[str]:
+        lines = [f"a=rtpmap:{OPUS} opus/48000/2", f"a=fmtp:{OPUS} minptime=10;useinbandfec=1"]
+        if self._site.redundancy:
+            lines += [f"a=rtpmap:{RED} red/48000/2", f"a=fmtp:{RED} {OPUS}/{OPUS}"]
+        return lines
+
 
 def _check_section(section: AnsweredSection, *, allowed: set[int]) -> None:
     if section.refused:
         return
     if not section.payload_types or not section.payload_types <= allowed:
         raise Invalid("the answer names payload types that were not offered")
-    if not (allowed - {RTX}) & section.payload_types:
+    if not (allowed - {RTX, RED}) & section.payload_types:
         raise Invalid("the answer accepts a section without its codec")
     unknown = {name: uri for name, uri in section.extension_numbers.items() if _EXTENSIONS.get(name) != uri}
     if unknown:
@@ -303,7 +320,3 @@ def _video_lines(*feedback: str) -> list[str]:
         f"a=rtpmap:{RTX} rtx/90000",
         f"a=fmtp:{RTX} apt={VP8}",
     ]
-
-
-def _audio_lines() -> list[str]:
-    return [f"a=rtpmap:{OPUS} opus/48000/2", f"a=fmtp:{OPUS} minptime=10;useinbandfec=1"]

@@ -17,6 +17,7 @@ from media.tap import TrackTap
 
 # Numbers that the offer fixes, the same for everybody.
 OPUS: Final = 111
+RED: Final = 63
 VP8: Final = 96
 RTX: Final = 97
 AUDIO_LEVEL: Final = 1
@@ -118,6 +119,9 @@ class PacketPath(Protocol):
 
     retransmitted: int
     """Packets sent again because a subscriber missed them."""
+
+    restored: int
+    """Lost packets of sound that the redundancy of the next one brought all the same."""
 
     # --- packets ----------------------------------------------------------------------------------------------------
 

@@ -37,8 +37,8 @@ class UdpMediaPlane:
     """Implements `rooms.ports.MediaPlane`. Everything but `open`, `close` and `close_room` returns at once.
 
     `host` is bound to; with "0.0.0.0" (IPv4) or "::" (both families) browsers are told `announced_addresses`, or this
-    machine's own when there are none. `port` 0 takes a free one. `silent_after` applies to those from whom packets are
-    to be expected.
+    machine's own when there are none. `port` 0 takes a free one. `redundancy`: sound is asked for and offered with
+    each packet repeated in the next. `silent_after` applies to those from whom packets are to be expected.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class UdpMediaPlane:
         port: int = 0,
         announced_addresses: Sequence[str] = (),
         recorder: RecorderPort | None = None,
+        redundancy: bool = True,
         silent_after: timedelta = timedelta(milliseconds=1200),
         gone_after: timedelta = timedelta(seconds=20),
         clock_ns: Callable[[], int] = monotonic_ns,
@@ -56,6 +57,7 @@ class UdpMediaPlane:
         self._host = host
         self._port = port
         self._announced = tuple(announced_addresses)
+        self._redundancy = redundancy
         self._now = now
         self._clock_ns = clock_ns
         self._recorder = recorder if recorder is not None else NoRecorder()
@@ -124,6 +126,7 @@ class UdpMediaPlane:
             "datagrams_received": self._socket.received,
             "packets_forwarded": path.forwarded,
             "packets_retransmitted": path.retransmitted,
+            "packets_restored": path.restored,
             **{f"dropped_{reason}": count for reason, count in sorted(path.drops.items())},
         }
 
@@ -194,7 +197,7 @@ class UdpMediaPlane:
         peer = Peer(
             participant,
             path=self._path,
-            site=Site(self._addresses(), self._socket.local_port, self._fingerprint),
+            site=Site(self._addresses(), self._socket.local_port, self._fingerprint, self._redundancy),
             context=self._context,
             send=self._send_quietly,
             on_ready=self._ready,

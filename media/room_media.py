@@ -5,7 +5,7 @@ from typing import Final
 
 from kernel.ids import ParticipantId, RecordingId, RoomId
 from media.negotiation import RECEIVE_LIMIT, ReceiveSection
-from media.packet_path import OPUS, RTX, VP8, PacketPath
+from media.packet_path import OPUS, RED, RTX, VP8, PacketPath
 from media.peer import Peer
 from media.speaker import ActiveSpeaker
 from media.streams import Inbound, Outbound
@@ -159,6 +159,7 @@ def _outbound(peer: Peer, section: ReceiveSection) -> Outbound:
         is_video=section.is_video,
         ssrc=section.ssrc,
         payload_type=VP8 if section.is_video else OPUS,
+        red_payload_type=RED if section.redundancy else 0,
         rtx_ssrc=section.rtx_ssrc if section.is_video else 0,
         rtx_payload_type=RTX if section.retransmissions else 0,
     )

@@ -4,6 +4,7 @@ No I/O and no clock: time is nanoseconds handed in. Sequence numbers inside are 
 and begin at 65536, so that they are never negative and 0 can mean "none yet".
 """
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -25,6 +26,8 @@ ERAS_LIMIT: Final = 4  # layers before the present one from which requests for l
 CLOCK_TRUST_S: Final = 2  # sender reports that put a new layer further than this from the old one are not believed
 _USUAL_PERCENT: Final = 90  # of what was usual a second ago is still usual
 SILENCE: Final = 127  # audio level in -dBov, RFC 6464
+
+_RESTORED_LIMIT: Final = RING_SIZE // 2  # no two in a row are restored: of all that are not too old
 
 AUDIO_CLOCK: Final = 48000
 VIDEO_CLOCK: Final = 90000
@@ -80,6 +83,7 @@ class Inbound:
         "rate_bps",
         "rated_octets",
         "received",
+        "restored",
         "ring",
         "rtx_ssrc",
         "ssrc",
@@ -109,6 +113,7 @@ class Inbound:
         self.base = 0
         self.received = 0  # each packet once, recovered ones included
         self.octets = 0
+        self.restored: deque[int] = deque(maxlen=_RESTORED_LIMIT)  # sound that was lost, and had from the next packet
         self.level = SILENCE
         self.ring: list[tuple[int, int, int, bytes] | None] = [None] * RING_SIZE if is_video else []
         self.missing: dict[int, tuple[int, int, int]] = {}  # ext -> attempts, next attempt ns, since ns
@@ -128,6 +133,7 @@ class Inbound:
         self.highest = self.base = self.received = 0
         self.ring = [None] * len(self.ring)
         self.missing.clear()
+        self.restored.clear()
         self.lately_missing = self.key_frame_wanted = False
         self.clock = None
         self.rate_bps = self.usual_bps = 0
@@ -160,8 +166,18 @@ class Inbound:
                 if kept is not None and kept[0] == ext:
                     return 0
                 self.missing.pop(ext, None)
+            elif ext in self.restored:
+                return 0
         self.received += 1
         return ext
+
+    def may_restore(self, ext: int, timestamp: int) -> bool:
+        """Whether a lost packet can be had from the next one, which repeats what began at `timestamp`; only once."""
+        forward = (timestamp - self._transit_timestamp) & 0xFFFFFFFF
+        if not 0 < forward < 0x80000000:
+            return False  # it repeats what has come
+        self.restored.append(ext)
+        return True
 
     def measure_jitter(self, timestamp: int, now_ns: int) -> None:
         """Take the arrival of a first-time packet into the estimate (RFC 3550, 6.4.1), once for each timestamp."""
@@ -286,6 +302,7 @@ class Outbound:
         "packets",
         "payload_type",
         "picture_shift",
+        "red_payload_type",
         "round_trip_ns",
         "rtx_payload_type",
         "rtx_seq",
@@ -307,6 +324,7 @@ class Outbound:
         is_video: bool,
         ssrc: int,
         payload_type: int,
+        red_payload_type: int = 0,
         rtx_ssrc: int = 0,
         rtx_payload_type: int = 0,
     ) -> None:
@@ -314,6 +332,7 @@ class Outbound:
         self.is_video = is_video
         self.ssrc = ssrc
         self.payload_type = payload_type
+        self.red_payload_type = red_payload_type  # 0: the subscriber takes sound without redundancy only
         self.rtx_ssrc = rtx_ssrc
         self.rtx_payload_type = rtx_payload_type  # 0: the subscriber does not take retransmissions
         self.rtx_seq = 0

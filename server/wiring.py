@@ -175,6 +175,7 @@ def _media_plane(settings: Settings, recorder: Recorder, now: Now) -> UdpMediaPl
         port=settings.media.port,
         announced_addresses=settings.media.announced_addresses,
         recorder=recorder,
+        redundancy=settings.media.redundancy,
         silent_after=timedelta(milliseconds=settings.media.silent_after_ms),
         gone_after=timedelta(seconds=settings.media.gone_after_s),
     )

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.media_peer import SrtpClient, rtp
+from benchmarks.media_peer import SrtpClient, redundant, rtp
 from media import rtcp
 from media.bindings import SRTP_PROFILES
 from media.forwarder import Forwarder
-from media.packet_path import ADDRESS_LIMIT, DATAGRAM_LIMIT, OPUS, RTX, VP8, Link, PacketPath
+from media.packet_path import ADDRESS_LIMIT, AUDIO_LEVEL, DATAGRAM_LIMIT, OPUS, RED, RTX, VP8, Link, PacketPath
 from media.srtp import SrtpKeys
 from media.streams import Inbound, Outbound
 from media.stun import Address
@@ -90,12 +90,13 @@ class Call:
         self.path.publish(stream, published=True)
         return stream
 
-    def subscribe(self, person: Person, source: Inbound, ssrc: int) -> Outbound:
+    def subscribe(self, person: Person, source: Inbound, ssrc: int, *, red: int = 0) -> Outbound:
         view = Outbound(
             person.link,
             is_video=source.is_video,
             ssrc=ssrc,
             payload_type=VP8 if source.is_video else OPUS,
+            red_payload_type=red,
             rtx_ssrc=ssrc + 100 if source.is_video else 0,
             rtx_payload_type=RTX if source.is_video else 0,
         )
@@ -154,6 +155,13 @@ def call(request: pytest.FixtureRequest) -> Call:
 
 def sound(seq: int, ssrc: int = SOUND) -> bytes:
     return rtp(ssrc=ssrc, payload_type=OPUS, seq=seq, timestamp=seq * 960, payload=b"sound %d" % seq)
+
+
+def twice(seq: int, *, level: int = 30) -> bytes:
+    """Return sound that repeats the packet before."""
+    payload = redundant(b"sound %d" % seq, (960, b"sound %d" % (seq - 1)))
+    extensions = bytes([AUDIO_LEVEL << 4, level])
+    return rtp(ssrc=SOUND, payload_type=RED, seq=seq, timestamp=seq * 960, payload=payload, extensions=extensions)
 
 
 def picture(seq: int, payload: bytes = DELTA, ssrc: int = PICTURE) -> bytes:
@@ -670,6 +678,90 @@ def test_a_peer_is_followed_to_another_known_address_when_the_selected_one_rests
     assert call.anne.link.address == other
 
 
+# --- redundant sound -------------------------------------------------------------------------------------------------
+
+
+def with_care(call: Call) -> Person:
+    """Let Care hear Anne too, with a browser that takes redundancy; Bo's does not."""
+    care = Person(call.path, CARE)
+    call.subscribe(care, call.microphone, HEARD, red=RED)
+    return care
+
+
+def test_redundant_sound_goes_on_unchanged_to_those_who_take_it_and_plain_to_others(call: Call) -> None:
+    care = with_care(call)
+    call.say(call.anne, twice(1), twice(2), twice(3, level=17))
+    heard = call.to(care)
+    assert [packet[1] for packet in heard] == [OPUS, RED, RED]  # what the first one repeats was not for them
+    assert [payload_of(packet) for packet in heard] == [b"sound 1", *(payload_of(twice(seq)) for seq in (2, 3))]
+    plain = call.to(call.bo)
+    assert [packet[1] for packet in plain] == [OPUS] * 3
+    assert [payload_of(packet) for packet in plain] == [b"sound 1", b"sound 2", b"sound 3"]
+    for packets in (heard, plain):
+        assert [seq_of(packet) - seq_of(packets[0]) for packet in packets] == [0, 1, 2]
+        assert [timestamp_of(packet) - timestamp_of(packets[0]) for packet in packets] == [0, 960, 1920]
+        assert [packet[17] for packet in packets] == [30, 30, 17]  # the level stays readable
+
+
+def test_sound_without_redundancy_reaches_those_who_would_take_it(call: Call) -> None:
+    care = with_care(call)
+    call.say(call.anne, sound(1), twice(2), sound(3))
+    assert [packet[1] for packet in call.to(care)] == [OPUS, RED, OPUS]
+
+
+def test_lost_sound_is_had_from_the_next_packet(call: Call) -> None:
+    care, tap = with_care(call), Tap()
+    call.path.tap(call.microphone, tap)
+    call.say(call.anne, twice(1), twice(3), twice(4))
+    plain = call.to(call.bo)
+    assert [payload_of(packet) for packet in plain] == [b"sound 1", b"sound 2", b"sound 3", b"sound 4"]
+    assert [seq_of(packet) - seq_of(plain[0]) for packet in plain] == [0, 1, 2, 3]
+    assert [timestamp_of(packet) - timestamp_of(plain[0]) for packet in plain] == [0, 960, 1920, 2880]
+    heard = call.to(care)
+    assert [packet[1] for packet in heard] == [OPUS, OPUS, RED, RED]
+    assert [seq_of(packet) - seq_of(heard[0]) for packet in heard] == [0, 1, 2, 3]
+    assert [payload for _, _, _, payload, _ in tap.packets] == [b"sound 1", b"sound 2", b"sound 3", b"sound 4"]
+    assert [ext - tap.packets[0][0] for ext, *_ in tap.packets] == [0, 1, 2, 3]
+    assert call.path.restored == 1
+
+
+def test_sound_that_is_late_after_all_is_sent_once(call: Call) -> None:
+    with_care(call)
+    tap = Tap()
+    call.path.tap(call.microphone, tap)
+    call.say(call.anne, twice(1), twice(3), twice(2), twice(4))
+    assert [payload_of(packet) for packet in call.to(call.bo)] == [b"sound 1", b"sound 2", b"sound 3", b"sound 4"]
+    assert len({ext for ext, *_ in tap.packets}) == len(tap.packets) == 4
+    assert call.path.drops["duplicate"] == 1
+    assert call.path.drops["seal_failed"] == 0
+
+
+def test_of_several_lost_packets_the_last_one_is_had(call: Call) -> None:
+    call.say(call.anne, twice(1), twice(5))
+    plain = call.to(call.bo)
+    assert [payload_of(packet) for packet in plain] == [b"sound 1", b"sound 4", b"sound 5"]
+    assert [seq_of(packet) - seq_of(plain[0]) for packet in plain] == [0, 3, 4]
+
+
+def test_sound_from_before_it_was_published_or_subscribed_is_not_passed_on(call: Call) -> None:
+    call.path.publish(call.microphone, published=False)
+    call.say(call.anne, twice(1))
+    call.path.publish(call.microphone, published=True)
+    call.say(call.anne, twice(2))
+    care = with_care(call)
+    call.say(call.anne, twice(4))
+    assert [payload_of(packet) for packet in call.to(care)] == [b"sound 4"]
+    assert b"sound 1" not in b"".join(call.to(call.bo))
+
+
+def test_broken_redundancy_is_dropped_and_counted(call: Call) -> None:
+    broken = rtp(ssrc=SOUND, payload_type=RED, seq=1, timestamp=1, payload=b"\xef\xff\xff\xff")
+    call.say(call.anne, broken)
+    assert call.to(call.bo) == []
+    assert call.path.drops["malformed"] == 1
+    assert passes(call)
+
+
 # --- rubbish ---------------------------------------------------------------------------------------------------------
 
 
@@ -684,7 +776,7 @@ rubbish = st.binary(min_size=12, max_size=200).map(lambda octets: bytes([0x80 | 
 headers = st.builds(
     lambda first, kind, seq, ssrc: struct.pack("!BBHII", 0x80 | first, kind, seq, 0, ssrc),
     st.integers(0, 63),
-    st.sampled_from([VP8, RTX, OPUS, VP8 | 0x80, 0, 127]),
+    st.sampled_from([VP8, RTX, OPUS, RED, VP8 | 0x80, 0, 127]),
     st.integers(0, 0x3FFF),
     st.sampled_from([SOUND, PICTURE, AGAIN, 99]),
 )

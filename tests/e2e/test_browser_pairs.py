@@ -26,6 +26,9 @@ MAGENTA = (255, 0, 255)
 CREDENTIALS = """() => document.querySelector('c-call-stage').call.media._peer
   .currentRemoteDescription.sdp.match(/ice-ufrag:(\\S+)/)[1]"""
 
+SENT_CODECS = """() => document.querySelector('c-call-stage').call.media._senders.microphone
+  .getParameters().codecs.map(({ mimeType }) => mimeType.toLowerCase())"""
+
 A_SCREEN = """() => {
   if (!navigator.mediaDevices) return;  // about:blank
   navigator.mediaDevices.getDisplayMedia = async () => {
@@ -122,6 +125,9 @@ def test_a_whole_visit(visit: Visit, fox: BidiConnection, patients: str, doctors
     both = ((patient, visit.doctor_id, doctor), (doctor, visit.patient_id, patient))
     for viewer, who, shown in both:
         sees_and_hears(viewer, who, shown)
+    for someone, browser in ((patient, patients), (doctor, doctors)):  # Firefox hears what was taken out of redundancy
+        expected = ["audio/red", "audio/opus"] if browser == "chromium" else ["audio/opus"]
+        assert someone.ask(SENT_CODECS) == expected
     doctor.tab("chat")
     patient.says("It is 9.1 this morning")
     doctor.reads("It is 9.1 this morning")

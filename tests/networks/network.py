@@ -17,7 +17,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,10 @@ from tests.server_process import ServerProcess, server_process
 PORT: Final = 8080
 MEDIA_PORT: Final = 40404
 ORIGIN: Final = f"http://{HOST}:{PORT}"
-BROWSER_ARGUMENTS: Final = [f"--unsafely-treat-insecure-origin-as-secure={ORIGIN}"]  # cameras are for secure pages
+OTHER_ORIGIN: Final = f"http://{HOST}:{PORT + 1}"  # of a second server beside it
+BROWSER_ARGUMENTS: Final = [  # cameras are for secure pages
+    f"--unsafely-treat-insecure-origin-as-secure={ORIGIN},{OTHER_ORIGIN}"
+]
 _PROGRAMS: Final = ("ip", "nft", "tc", "nsenter")
 
 
@@ -144,14 +147,18 @@ def a_line(name: str, folder: Path, *, number: int) -> Iterator[Line]:
 
 
 @contextmanager
-def a_server(data: Path) -> Iterator[ServerProcess]:
-    """Serve at ORIGIN, in the namespace in which this thread is."""
+def a_server(
+    data: Path, *, is_other: bool = False, settings: Mapping[str, str] | None = None
+) -> Iterator[ServerProcess]:
+    """Serve at ORIGIN, or at OTHER_ORIGIN, in the namespace in which this thread is; `settings` as environment."""
     environ = {
         "CONSILIUM_SERVER__TLS": "off",
-        "CONSILIUM_SERVER__BASE_URL": ORIGIN,
+        "CONSILIUM_SERVER__BASE_URL": OTHER_ORIGIN if is_other else ORIGIN,
         "CONSILIUM_MEDIA__HOST": HOST,  # answers leave from the address that was asked
+        **(settings or {}),
     }
-    options = ("--host", "0.0.0.0", "--port", str(PORT), "--media-port", str(MEDIA_PORT))
+    port, media_port = PORT + is_other, MEDIA_PORT + is_other
+    options = ("--host", "0.0.0.0", "--port", str(port), "--media-port", str(media_port))
     with server_process(data, options=options, environ=environ) as server:
         yield server
 

@@ -1,9 +1,9 @@
 """A server and two people's browsers, each on a line of their own, and what reaches them from each other."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from tests.server_process import ServerProcess
 
 # Keeps when sound and pictures of a person came, in seconds since 1970, whichever connection brought them.
 _METER: Final = """participant => {
-  const meter = window.networkMeter = { sound: [], pictures: [], frames: 0, samples: 0, concealed: 0 };
+  const meter = window.networkMeter = { sound: [], pictures: [], frames: 0, samples: 0, concealed: 0, octets: 0 };
   const counts = new Map();
   const grown = (key, count) => {
     const more = Math.max(0, count - (counts.get(key) ?? 0));
@@ -39,6 +39,7 @@ _METER: Final = """participant => {
       else {
         meter.samples += grown(`${key}/samples`, entry.totalSamplesReceived ?? 0);
         const audible = (entry.concealedSamples ?? 0) - (entry.silentConcealedSamples ?? 0);
+        meter.octets += grown(`${key}/octets`, entry.bytesReceived ?? 0);
         meter.concealed += grown(`${key}/concealed`, audible);
       }
     }
@@ -68,6 +69,7 @@ class Reception:
     frames: int
     samples: int
     concealed: int
+    octets: int  # of sound, without headers
 
     def back_after(self, moment: float) -> float | None:
         """Return how long after `moment` both had come again; None while they have not."""
@@ -104,6 +106,7 @@ def now() -> float:
 class Place:
     """Where visits take place: patients, doctors and interpreters on a line each."""
 
+    folder: Path
     server: ServerProcess
     playwright: Playwright
     browsers: Browsers
@@ -120,6 +123,12 @@ class Place:
             watch(patient, visit.doctor_id)
             watch(doctor, visit.patient_id)
             yield visit, patient, doctor
+
+    @contextmanager
+    def with_another_server(self, settings: Mapping[str, str]) -> Iterator["Place"]:
+        """The same place, its visits at a second server that has these settings."""
+        with a_server(self.folder / "other", is_other=True, settings=settings) as server:
+            yield replace(self, server=server)
 
     def interpreter(self, visit: Visit, doctor: Person) -> Person:
         """Let an interpreter join a visit that has begun."""
@@ -147,7 +156,7 @@ def a_place(folder: Path) -> Iterator[Place]:
             playwright, folder, arguments=BROWSER_ARGUMENTS, executable=lambda look: lines[look.name].browser
         )
         stack.callback(browsers.close)
-        yield Place(server, playwright, browsers, *lines.values())
+        yield Place(folder, server, playwright, browsers, *lines.values())
 
 
 def wait_for_return(people: list[Person], moment: float, *, within_s: float) -> list[float]:

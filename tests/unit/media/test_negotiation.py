@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -312,3 +313,42 @@ def test_whatever_is_wanted_the_sections_follow_and_never_change_kind(wishes: li
         numbers = [n for section in one.receive if section.track for n in (section.ssrc, section.rtx_ssrc)]
         assert len(set(numbers)) == len(numbers)
     assert len(one.receive) <= 3
+
+
+def test_redundant_sound_is_wanted_most_and_taken_by_those_who_say_so() -> None:
+    one = negotiation()
+    one.want(frozenset({MICROPHONE}))
+    offer = one.offer()
+    assert offer is not None
+    assert offer.sdp.count("m=audio 9 UDP/TLS/RTP/SAVPF 63 111") == 2
+    one.answer(1, answer_to(offer.sdp))
+    assert one.receive[0].redundancy
+    assert one.receive[0].ready
+
+
+def test_a_browser_without_redundant_sound_is_answered_without() -> None:
+    one = negotiation()
+    one.want(frozenset({MICROPHONE}))
+    offer = one.offer()
+    assert offer is not None
+    plain = re.sub(r"a=\w+:63 .*\r\n", "", answer_to(offer.sdp)).replace("SAVPF 63 111", "SAVPF 111")
+    one.answer(1, plain)
+    assert not one.receive[0].redundancy
+    assert one.receive[0].ready
+
+
+def test_redundancy_without_its_codec_is_refused() -> None:
+    one = negotiation()
+    offer = one.offer()
+    assert offer is not None
+    with pytest.raises(Invalid, match="without its codec"):
+        one.answer(1, answer_to(offer.sdp).replace("SAVPF 63 111", "SAVPF 63"))
+
+
+def test_a_node_that_asks_for_no_redundancy_takes_none() -> None:
+    one = Negotiation(replace(SITE, redundancy=False), Credentials.random())
+    offer = one.offer()
+    assert offer is not None
+    assert "red/48000" not in offer.sdp
+    with pytest.raises(Invalid, match="not offered"):
+        one.answer(1, answer_to(offer.sdp).replace("SAVPF 111", "SAVPF 63 111"))

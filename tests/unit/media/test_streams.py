@@ -57,6 +57,26 @@ def test_a_packet_counts_once_however_often_it_comes() -> None:
     assert stream.received == 3
 
 
+def test_sound_that_was_had_from_the_next_packet_counts_once_when_it_comes_after_all() -> None:
+    stream = Inbound(None, is_video=False)
+    take(stream, 10)
+    stream.measure_jitter(9600, SECOND)
+    ext = take(stream, 12)
+    assert stream.may_restore(ext - 1, 10560)
+    assert take(stream, 11) == 0
+    assert take(stream, 13) == ext + 1
+    assert stream.received == 3
+
+
+def test_sound_that_has_come_already_is_not_had_again() -> None:
+    stream = Inbound(None, is_video=False)
+    take(stream, 10)
+    stream.measure_jitter(9600, SECOND)
+    ext = take(stream, 12)
+    assert not stream.may_restore(ext - 1, 9600)  # of packet 10, two before
+    assert take(stream, 11) == ext - 1
+
+
 def test_a_packet_from_before_the_first_is_not_taken() -> None:
     stream = video()
     take(stream, 10)
