@@ -36,6 +36,7 @@ class Action(StrEnum):
     NOTE_AMEND = "note.amend"
     ARCHIVE_SEARCH = "archive.search"
     ARCHIVE_READ = "archive.read"  # timeline, messages, consents
+    ARCHIVE_EXPORT = "archive.export"  # hand everything that is kept of a visit out of the clinic
     ARCHIVE_VERIFY = "archive.verify"  # check what is stored against what was signed
     RECORDING_VIEW = "recording.view"
     RECORDING_COMPOSE = "recording.compose"
@@ -117,6 +118,7 @@ _ALLOWED: Final[dict[tuple[Role, Relationship], frozenset[Action]]] = {
             _A.NOTE_READ,
             _A.ARCHIVE_SEARCH,
             _A.ARCHIVE_READ,
+            _A.ARCHIVE_EXPORT,
             _A.ARCHIVE_VERIFY,
             _A.RECORDING_VIEW,
             _A.RECORDING_COMPOSE,

@@ -1,9 +1,9 @@
-"""Watching a recording, checking it, and having it composed again, on behalf of somebody."""
+"""Watching a recording, checking it, handing it out, and having it composed again, on behalf of somebody."""
 
 from dataclasses import replace
 
 from care.access import Action
-from care.integrity import FaultKind, Integrity, Verdict
+from care.integrity import Fault, FaultKind, Integrity, Verdict
 from care.ports import IntegrityChecker, Store, UnitOfWork
 from care.reach import changing, note_reading, reach_consultation, reading
 from care.recording import Recording, RecordingState
@@ -73,6 +73,21 @@ class RecordingService:
         async with self._store.read() as work:
             return await work.manifests.integrity(consultation)
 
+    async def hand_out(self, principal: Principal, consultation: ConsultationId) -> None:
+        """Note that everything that is kept of a recorded visit is about to leave the clinic.
+
+        Everything is compared with what was signed first: `RecordingAltered`, `StorageAway`, and `NotFound` when it was
+        not recorded.
+        """
+        async with reading(self._store, principal) as work:
+            await reach_consultation(work, principal, consultation, Action.ARCHIVE_EXPORT)
+            if await work.recordings.of(consultation) is None:
+                raise NotFound
+        verdict = await self._checker.check(consultation)
+        await self._note(principal, verdict, Action.ARCHIVE_VERIFY, Outcome.ALLOWED)
+        _require_sound(verdict.fault)
+        await note_reading(self._store, principal, Action.ARCHIVE_EXPORT, "consultation", consultation)
+
     async def compose_again(self, principal: Principal, consultation: ConsultationId) -> Recording:
         """Let a failed composition begin anew; `Conflict` when it has not failed."""
         async with changing(self._store, principal) as work:
@@ -95,11 +110,16 @@ class RecordingService:
             return
         verdict = Verdict(consultation=recording.consultation, fault=fault, segments=0, size_bytes=0)
         await self._note(principal, verdict, Action.RECORDING_VIEW, Outcome.REFUSED)
-        raise StorageAway if fault.kind is FaultKind.STORAGE else RecordingAltered(fault.kind)
+        _require_sound(fault)
 
     async def _note(self, principal: Principal, verdict: Verdict, action: Action, outcome: Outcome) -> None:
         actor, role = principal.participant, principal.role
         await self._checker.note(verdict, actor=actor, role=role, action=action, outcome=outcome)
+
+
+def _require_sound(fault: Fault | None) -> None:
+    if fault is not None:
+        raise StorageAway if fault.kind is FaultKind.STORAGE else RecordingAltered(fault.kind)
 
 
 async def _watchable(work: UnitOfWork, principal: Principal, consultation: ConsultationId) -> Recording:

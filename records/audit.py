@@ -99,6 +99,18 @@ class SqlAuditTrail:
             query = query.where(audit_entries.c.object_id == object_id)
         return [_from_row(row) for row in await self._connection.execute(query)]
 
+    async def proofs(self, object_id: str, *, limit: int) -> list[tuple[bytes, ChainedEntry]]:
+        """Return the oldest entries about one object, each with the hash of the entry before it in the whole log."""
+        before = audit_entries.alias()
+        query = (
+            select(audit_entries, before.c.hash.label("previous"))
+            .outerjoin(before, before.c.seq == audit_entries.c.seq - 1)
+            .where(audit_entries.c.object_id == object_id)
+            .order_by(audit_entries.c.seq)
+            .limit(limit)
+        )
+        return [(row.previous or GENESIS, _from_row(row)) for row in await self._connection.execute(query)]
+
     async def verify(self) -> ChainReport:
         seq, digest = 0, GENESIS
         while True:
@@ -119,22 +131,23 @@ class SqlAuditTrail:
 
 def chain_hash(previous: bytes, seq: int, entry: AuditEntry) -> bytes:
     """Return SHA-256(`previous` | canonical JSON of the entry with its place)."""
-    canonical = json.dumps(
-        [
-            seq,
-            entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
-            entry.actor,
-            entry.role,
-            entry.action,
-            entry.object_type,
-            entry.object_id,
-            entry.outcome,
-            entry.detail,
-        ],
-        ensure_ascii=True,
-        separators=(",", ":"),
-    )
+    canonical = json.dumps(chained_form(seq, entry), ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(previous + canonical.encode()).digest()
+
+
+def chained_form(seq: int, entry: AuditEntry) -> list[str | int]:
+    """Return an entry with its place as it is hashed: a list of which JSON is made."""
+    return [
+        seq,
+        entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        entry.actor,
+        entry.role,
+        entry.action,
+        entry.object_type,
+        entry.object_id,
+        entry.outcome,
+        entry.detail,
+    ]
 
 
 def _to_row(seq: int, entry: AuditEntry, digest: bytes) -> dict[str, object]:

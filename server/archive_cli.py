@@ -27,6 +27,10 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     verify.add_argument("consultations", nargs="*", metavar="CONSULTATION")
     verify.add_argument("--all", action="store_true", help="every recording of a finished visit")
     verify.add_argument("--json", action="store_true", help="one JSON object for each consultation, one a line")
+    export = add("export", _export, "write one package (ZIP) for a court or a regulator, with what checks it")
+    export.add_argument("consultation", metavar="CONSULTATION")
+    export.add_argument("--to", required=True, metavar="FILE", help="a file that does not exist yet")
+    export.add_argument("--reason", required=True, help="stands in the access log")
     keys = add("keys", _keys, "show the public keys that verify the archive")
     keys.add_argument("--json", action="store_true")
     add("rotate-key", _rotate_key, "begin to sign with a fresh key; the private half of the one before is destroyed")
@@ -38,6 +42,14 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
     if bool(options.consultations) is options.all:
         return complain("name consultations, or give --all", code=2)
     return on_loop(verify(settings, options.consultations, as_json=options.json))
+
+
+def _export(options: argparse.Namespace, settings: Settings) -> int:
+    from pathlib import Path
+
+    from server.archive_commands import export
+
+    return on_loop(export(settings, options.consultation, Path(options.to), reason=options.reason))
 
 
 def _keys(options: argparse.Namespace, settings: Settings) -> int:

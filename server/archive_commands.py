@@ -1,22 +1,29 @@
 """What an operator does to the archive from the command line, whether the server runs or not."""
 
+import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from care.access import Action
 from care.integrity import Fault, FaultKind, Verdict
 from config.settings import Settings
-from identity.audit import SYSTEM
+from identity.audit import SYSTEM, AuditEntry
 from kernel.clock import utc_now
 from kernel.ids import ConsultationId
 from records.blobs import BlobStore
 from records.canonical_json import instant
+from records.event_log import SqlEventLog
+from records.manifest_signing import ManifestSigner
+from records.package import ArchivePackager, key_view
+from records.recorded_media import RecordedMedia
 from records.sealing import Sealer
-from records.signing_keys import SigningKeys, VerifyingKey
+from records.signing_keys import SigningKeys
 from records.statements import note_key
 from records.unit_of_work import SqlStore
 from records.verification import ArchiveVerifier
@@ -55,9 +62,9 @@ _WORDS: Final = {
 @dataclass(frozen=True, slots=True)
 class _Archive:
     store: SqlStore
-    blobs: BlobStore
     keys: SigningKeys
     verifier: ArchiveVerifier
+    packager: ArchivePackager
 
 
 async def verify(settings: Settings, consultations: Sequence[str], *, as_json: bool) -> int:
@@ -108,15 +115,37 @@ async def rotate_key(settings: Settings) -> int:
     return 0
 
 
-def key_view(key: VerifyingKey) -> dict[str, str | None]:
-    """Return a public key as it is exported."""
-    return {
-        "id": key.id,
-        "algorithm": "ed25519",
-        "public": key.raw.hex(),
-        "began": instant(key.began),
-        "ended": None if key.ended is None else instant(key.ended),
-    }
+async def export(settings: Settings, consultation: str, path: Path, *, reason: str) -> int:
+    """Write everything that is kept of a recorded visit, in clear, into one new ZIP file; 1 when anything is wrong."""
+    async with _archive(settings) as archive:
+        wanted = ConsultationId(consultation)
+        progress = ProgressBar(await _total(archive, [wanted]), "segments checked")
+        chain = await archive.verifier.chain()
+        verdict = await archive.verifier.verify(wanted, chain, on_segment=lambda _size: progress.advance())
+        await archive.verifier.note(verdict, actor=SYSTEM, role="", action=Action.ARCHIVE_VERIFY)
+        progress.end()
+        if verdict.fault is not None:
+            raise Refused(f"not exported: {_told(verdict.fault)}")
+        await _hand_out(archive, wanted, path, reason)
+    _say(f"{path}: unpack it and run `python3 verify.py`. It holds a patient's data in clear.")
+    return 0
+
+
+async def _hand_out(archive: _Archive, consultation: ConsultationId, path: Path, reason: str) -> None:
+    """Write a package to `path`, readable by its owner only; nothing is left behind when that fails."""
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise Refused(f"can't write {path}: {error.strerror}") from error
+    try:
+        async with archive.store.write() as work:
+            entry = AuditEntry(work.at, SYSTEM, "", Action.ARCHIVE_EXPORT, "consultation", consultation, detail=reason)
+            await work.audit.add_entries([entry])
+        with os.fdopen(file, "wb") as sink:
+            await archive.packager.write(consultation, sink, at=utc_now())
+    except BaseException:
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+        raise
 
 
 @asynccontextmanager
@@ -124,10 +153,13 @@ async def _archive(settings: Settings) -> AsyncIterator[_Archive]:
     """Open what holds the archive, without serving anybody."""
     async with AsyncExitStack() as stack:
         database = await open_database(settings, stack)
-        store = SqlStore(database, Sealer(database, open_key_ring(record_keys(settings))), utc_now)
+        sealer = Sealer(database, open_key_ring(record_keys(settings)))
+        store, log = SqlStore(database, sealer, utc_now), SqlEventLog(database, sealer)
         blobs = BlobStore(settings.data.path / "blobs")
         keys = open_signing_keys(archive_keys(settings), at=utc_now())
-        yield _Archive(store, blobs, keys, ArchiveVerifier(store, blobs, keys))
+        signer, media = ManifestSigner(store, log, blobs, keys), RecordedMedia(database, sealer, blobs)
+        packager = ArchivePackager(store=store, log=log, blobs=blobs, media=media, keys=keys, signer=signer)
+        yield _Archive(store, keys, ArchiveVerifier(store, blobs, keys), packager)
 
 
 async def _total(archive: _Archive, named: Sequence[ConsultationId]) -> int:

@@ -1,5 +1,6 @@
 """How files leave the server: as downloads under their own name, never as pages of ours."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 from urllib.parse import quote
@@ -14,6 +15,9 @@ _SAFE_HEADERS: Final = {
     "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
+
+_WRITE_S: Final = 60
+"""A client that takes nothing for so long is gone."""
 
 
 def disposition(name: str) -> str:
@@ -48,3 +52,19 @@ async def stream_download(
         await response.write(chunk)
     await response.write_eof()
     return response
+
+
+class ResponseSink:
+    """A response as a file that a thread writes to; each write waits until the client has taken enough."""
+
+    def __init__(self, response: web.StreamResponse, loop: asyncio.AbstractEventLoop) -> None:
+        self._response = response
+        self._loop = loop
+
+    def write(self, data: bytes, /) -> int:
+        """Send `data`. Raises ConnectionError when the client went away."""
+        asyncio.run_coroutine_threadsafe(self._response.write(data), self._loop).result(_WRITE_S)
+        return len(data)
+
+    def flush(self) -> None:
+        """Do nothing: what is written is sent."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a ro
     from records.blobs import BlobStore
     from records.event_log import SqlEventLog
     from records.manifest_signing import ManifestSigner
+    from records.package import ArchivePackager
     from records.recorded_media import RecordedMedia
     from records.segments import SegmentSink
     from records.unit_of_work import SqlStore
@@ -53,6 +54,7 @@ class Services:
     recorded_media: RecordedMedia
     signer: ManifestSigner
     verifier: ArchiveVerifier
+    packager: ArchivePackager
     segments: SegmentSink
     # what is live
     media: UdpMediaPlane

@@ -31,6 +31,7 @@ from records.attachment_blobs import SqlAttachmentBlobs
 from records.blobs import BlobStore
 from records.event_log import SqlEventLog
 from records.manifest_signing import ManifestSigner
+from records.package import ArchivePackager
 from records.recorded_media import RecordedMedia
 from records.sealing import Sealer
 from records.segments import SegmentSink
@@ -134,6 +135,9 @@ async def open_services(
         recorded_media=recorded_media,
         signer=signer,
         verifier=verifier,
+        packager=ArchivePackager(
+            store=store, log=event_log, blobs=blobs, media=recorded_media, keys=signing_keys, signer=signer
+        ),
         segments=segments,
         media=media,
         recorder=recorder,

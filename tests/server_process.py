@@ -13,6 +13,7 @@ In its own process (end-to-end tests, signals, restarts; `tmp_path` keeps the da
     with server_process(tmp_path / "data") as server:         # ready when the block begins
         server.url, server.join_links, server.output          # join_links[0] is Margaret Thompson's (English)
         assert server.stop() == 0                             # SIGTERM, exit code; the block does it too
+    run_command("migrate", data=tmp_path / "data")            # any other command, to its end
 """
 
 import asyncio
@@ -253,6 +254,22 @@ class ServerProcess:
                 if _READY in line:
                     self._ready.set()
         self._ready.set()  # it has ended: whoever waits will see
+
+
+def run_command(
+    *arguments: str, data: Path, environ: Mapping[str, str] | None = None, stdin: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    """Run `python -m server …` on a data directory to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "server", *arguments, "--data", str(data)],
+        cwd=ROOT,
+        env={**os.environ, **(environ or {})},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 @contextmanager

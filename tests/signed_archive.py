@@ -55,6 +55,7 @@ FILM = b"a film " * 20_000
 @dataclass(slots=True)
 class SignedArchive:
     clinic: SmallClinic
+    log: SqlEventLog
     blobs: BlobStore
     keys: SigningKeys
     media: RecordedMedia
@@ -100,6 +101,7 @@ async def signed_archive(directory: Path) -> AsyncIterator[SignedArchive]:
         keys = SigningKeys.load_or_create(directory / "keys" / "archive.json", at=NOON)
         archive = SignedArchive(
             clinic,
+            log,
             blobs,
             keys,
             RecordedMedia(clinic.database, clinic.sealer, blobs),

@@ -2,6 +2,7 @@
 import { html, nothing } from 'lit';
 import { errorText, formatDateTime, formatDuration, formatTime, hasText, language, t } from '../i18n/i18n.js';
 import { ApiError, api } from '../net/api.js';
+import { auth } from '../net/auth.js';
 import { departmentName } from '../state/clinic.js';
 import { isChapter, lanesOf, transcriptOf } from '../state/playback.js';
 import { download, follow } from './download.js';
@@ -336,8 +337,9 @@ export class CArchiveRecord extends Page {
   }
 
   /** @param {ArchiveRecord} record */
-  _downloads({ recording }) {
+  _downloads(record) {
     const viewing = this._viewing;
+    const { recording } = record;
     const item = (/** @type {() => unknown} */ action, /** @type {string} */ key, /** @type {string} */ id) =>
       html` <button class="button" type="button" data-testid=${id} @click=${action}>
         <c-icon name="download"></c-icon>${t(key)}
@@ -346,6 +348,7 @@ export class CArchiveRecord extends Page {
       <section class="card tight stack tight" aria-labelledby="download-title">
         <h2 id="download-title">${t('record_page.download')}</h2>
         ${viewing && recording?.state === 'ready' ? item(() => follow(`${viewing.media}?download=1`), 'record_page.download_media', 'download-media') : nothing}
+        ${viewing && auth.me?.role === 'custodian' && record.integrity?.signed_at ? item(() => follow(`/api/v1/archive/${this.params.id}/package.zip`), 'record_page.download_package', 'download-package') : nothing}
         ${item(() => this._save('transcript.json'), 'record_page.download_json', 'download-json')}
         ${item(() => this._save('transcript.html'), 'record_page.download_html', 'download-html')}
         <p class="small quiet">

@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import io
+import json
 import sys
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from care.ports import ConsultationFilter
 from care.recording import Recording, RecordingState
 from kernel.ids import ConsultationId, ParticipantId, RecordingId, RoomId
+from records.package_check import check
 from rooms.events import (
     Fact,
     RecordingStarted,
@@ -25,7 +28,7 @@ from rooms.events import (
 )
 from rooms.tracks import TrackRef
 from server.composition import WORKER, Composition
-from tests.server_process import RunningClinic
+from tests.server_process import RunningClinic, run_command
 from tests.synthetic_rtp import EPOCH_NS, Person, decode
 from tests.waiting import until
 
@@ -201,6 +204,50 @@ async def test_a_custodian_checks_and_what_was_altered_is_not_played(visit: Visi
     content[len(content) // 2] ^= 1
     film.write_bytes(content)
     assert (await custodian.post(f"/archive/{consultation}/viewing", reason))[0] == 200
+
+
+async def test_a_package_is_taken_from_the_page_and_by_command_and_both_prove_themselves(
+    visit: Visit, tmp_path: Path
+) -> None:
+    clinic, consultation = visit.clinic, visit.consultation
+    custodian, doctor = await clinic.sign_in("custodian"), await clinic.sign_in("dr.garcia")
+    clinic.services.composition.finished(RoomId(consultation))
+    recording = await visit.until(is_ready)
+    path = f"/archive/{consultation}/package.zip"
+    assert (await doctor.get(path))[0] == 404
+    assert (await custodian.post(f"/archive/{consultation}/viewing", {"reason": "a court asks"}))[0] == 200
+    custodian.token = None  # a download has the cookie only
+    async with custodian.response("GET", path) as response:
+        assert (response.status, response.content_type) == (200, "application/zip")
+        page = io.BytesIO(await response.read())
+    file = tmp_path / "package.zip"
+    arguments = ("archive", "export", consultation, "--to", str(file), "--reason", "a court asks")
+    done = await asyncio.to_thread(run_command, *arguments, data=clinic.data)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert file.stat().st_mode & 0o077 == 0
+    again = await asyncio.to_thread(run_command, *arguments, data=clinic.data)
+    assert (again.returncode, "File exists" in again.stderr) == (1, True)
+    shown = await asyncio.to_thread(run_command, "archive", "keys", "--json", data=clinic.data)
+    keys = [key["public"] for key in json.loads(shown.stdout)["keys"]]
+    for number, package in enumerate((page, file)):
+        with zipfile.ZipFile(package) as content:
+            content.extractall(tmp_path / str(number))
+        folder = tmp_path / str(number) / f"consilium-{consultation}"
+        assert check(folder, keys)[-1].startswith("handed out")
+        assert hashlib.sha256((folder / "film.webm").read_bytes()).hexdigest() == recording.sha256
+    async with clinic.services.store.read() as work:
+        entries = [chained.entry for chained in await work.audit.page(object_id=consultation, limit=50)]
+    taken = [(seen.role, seen.outcome) for seen in entries if seen.action == "archive.export"]
+    assert taken == [("", "allowed"), ("custodian", "allowed"), ("clinician", "refused")]
+
+    (clinic.services.blobs.root / recording.blob).unlink()
+    checked = await asyncio.to_thread(run_command, "archive", "verify", "--all", "--json", data=clinic.data)
+    assert checked.returncode == 1
+    faults = {told["consultation"]: told["fault"] for told in map(json.loads, checked.stdout.splitlines())}
+    assert faults.pop(consultation) == {"kind": "film_missing", "file": recording.blob}
+    assert set(faults.values()) == {None}
+    refused = await asyncio.to_thread(run_command, *arguments, data=clinic.data)
+    assert (refused.returncode, "the film is missing" in refused.stderr) == (1, True)
 
 
 async def test_a_worker_that_crashes_is_told_and_tried_again_by_hand(visit: Visit) -> None:

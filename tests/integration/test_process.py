@@ -12,30 +12,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from aiohttp import WSMsgType
 
-from tests.server_process import ROOT, Browser, server_process
+from tests.server_process import ROOT, Browser, run_command, server_process
 
 PASSWORD = "correct horse battery"
-
-
-def run(
-    *arguments: str, data: Path, environ: Mapping[str, str] | None = None, stdin: str = ""
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "server", *arguments, "--data", str(data)],
-        cwd=ROOT,
-        env={**os.environ, **(environ or {})},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def fetched(url: str) -> bytes:
@@ -112,14 +96,14 @@ def test_a_port_in_use_is_said_in_one_line(data: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        result = run("demo", "--port", str(taken.getsockname()[1]), "--media-port", "0", data=data)
+        result = run_command("demo", "--port", str(taken.getsockname()[1]), "--media-port", "0", data=data)
     assert result.returncode == 1
     assert "in use" in result.stderr
     assert "Traceback" not in result.stderr
 
 
 def test_an_unknown_setting_is_refused_before_anything_starts(data: Path) -> None:
-    result = run("serve", data=data, environ={"CONSILIUM_SERVER__PROT": "1"})
+    result = run_command("serve", data=data, environ={"CONSILIUM_SERVER__PROT": "1"})
     assert result.returncode == 2
     assert "did you mean CONSILIUM_SERVER__PORT?" in result.stderr
     assert not data.exists()
@@ -127,7 +111,7 @@ def test_an_unknown_setting_is_refused_before_anything_starts(data: Path) -> Non
 
 def test_a_data_directory_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    result = run("migrate", data=tmp_path / "file" / "data")
+    result = run_command("migrate", data=tmp_path / "file" / "data")
     assert result.returncode == 1
     assert "can't be made" in result.stderr
     assert "Traceback" not in result.stderr
@@ -137,14 +121,14 @@ def test_help_names_every_command() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "server", "--help"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
     )
-    for command in ("serve", "demo", "migrate", "init", "create-user", "doctor", "rotate-keys", "audit"):
+    for command in ("serve", "demo", "migrate", "init", "create-user", "doctor", "rotate-keys", "audit", "archive"):
         assert command in result.stdout
 
 
 def test_a_real_installation_begins_with_its_first_administrator(data: Path) -> None:
-    begun = run("init", "--login", "root", "--name", "Ada King", "--stdin", data=data, stdin=PASSWORD + "\n")
+    begun = run_command("init", "--login", "root", "--name", "Ada King", "--stdin", data=data, stdin=PASSWORD + "\n")
     assert begun.returncode == 0, begun.stderr
-    again = run("init", "--login", "two", "--name", "Second", "--stdin", data=data, stdin=PASSWORD + "\n")
+    again = run_command("init", "--login", "two", "--name", "Second", "--stdin", data=data, stdin=PASSWORD + "\n")
     assert again.returncode == 1
     assert "create-user" in again.stderr
     with server_process(data, command="serve") as server:
@@ -159,44 +143,46 @@ def test_a_real_installation_begins_with_its_first_administrator(data: Path) -> 
 
 def test_a_weak_password_is_refused(data: Path) -> None:
     for password in ("short", "consilium-demo", ""):
-        result = run("init", "--login", "root", "--name", "Ada", "--stdin", data=data, stdin=password + "\n")
+        result = run_command("init", "--login", "root", "--name", "Ada", "--stdin", data=data, stdin=password + "\n")
         assert result.returncode == 1, password
         assert "Traceback" not in result.stderr
 
 
 def test_accounts_are_opened_from_the_command_line(data: Path) -> None:
     environ = {"CONSILIUM_PASSWORD": PASSWORD}
-    assert run("init", "--login", "root", "--name", "Ada", data=data, environ=environ).returncode == 0
+    assert run_command("init", "--login", "root", "--name", "Ada", data=data, environ=environ).returncode == 0
     custodian = ("create-user", "--role", "custodian", "--login", "files", "--name", "Wen")
-    assert run(*custodian, data=data, environ=environ).returncode == 0
-    taken = run(*custodian, data=data, environ=environ)
+    assert run_command(*custodian, data=data, environ=environ).returncode == 0
+    taken = run_command(*custodian, data=data, environ=environ)
     assert taken.returncode == 1
     assert "already" in taken.stderr
-    doctor = run("create-user", "--role", "clinician", "--login", "doc", "--name", "Doc", data=data, environ=environ)
+    doctor = run_command(
+        "create-user", "--role", "clinician", "--login", "doc", "--name", "Doc", data=data, environ=environ
+    )
     assert "--department" in doctor.stderr
 
 
 def test_a_demonstration_and_a_real_clinic_never_share_data(tmp_path: Path) -> None:
     with server_process(tmp_path / "demo"):
         pass
-    served = run("serve", "--port", "0", "--media-port", "0", data=tmp_path / "demo")
+    served = run_command("serve", "--port", "0", "--media-port", "0", data=tmp_path / "demo")
     assert served.returncode == 1
     assert "holds a demonstration" in served.stderr
-    run("init", "--login", "root", "--name", "Ada", "--stdin", data=tmp_path / "real", stdin=PASSWORD + "\n")
-    shown = run("demo", "--port", "0", "--media-port", "0", data=tmp_path / "real")
+    run_command("init", "--login", "root", "--name", "Ada", "--stdin", data=tmp_path / "real", stdin=PASSWORD + "\n")
+    shown = run_command("demo", "--port", "0", "--media-port", "0", data=tmp_path / "real")
     assert shown.returncode == 1
     assert "real clinic" in shown.stderr
 
 
 def test_the_access_log_is_verified_and_a_change_is_found(data: Path) -> None:
-    run("init", "--login", "root", "--name", "Ada", "--stdin", data=data, stdin=PASSWORD + "\n")
-    sound = run("audit", "verify", data=data)
+    run_command("init", "--login", "root", "--name", "Ada", "--stdin", data=data, stdin=PASSWORD + "\n")
+    sound = run_command("audit", "verify", data=data)
     assert (sound.returncode, "unbroken" in sound.stdout) == (0, True), sound
     database = sqlite3.connect(data / "consilium.db")
     with database:
         database.execute("update audit_entries set actor = 'usr_somebody'")
     database.close()
-    broken = run("audit", "verify", data=data)
+    broken = run_command("audit", "verify", data=data)
     assert (broken.returncode, "BROKEN" in broken.stdout) == (1, True), broken
 
 
@@ -204,7 +190,7 @@ def test_keys_are_rotated_and_everything_still_opens(data: Path) -> None:
     with server_process(data):
         pass
     for options in ((), ("--tokens",)):
-        rotated = run("rotate-keys", *options, data=data)
+        rotated = run_command("rotate-keys", *options, data=data)
         assert rotated.returncode == 0, rotated.stderr
         assert "k2" in rotated.stdout
     with server_process(data) as server:
@@ -213,9 +199,9 @@ def test_keys_are_rotated_and_everything_still_opens(data: Path) -> None:
 
 
 def test_a_key_file_that_others_can_read_is_refused(data: Path) -> None:
-    run("init", "--login", "root", "--name", "Ada", "--stdin", data=data, stdin=PASSWORD + "\n")
+    run_command("init", "--login", "root", "--name", "Ada", "--stdin", data=data, stdin=PASSWORD + "\n")
     (data / "keys" / "records.json").chmod(0o644)
-    result = run("serve", "--port", "0", "--media-port", "0", data=data)
+    result = run_command("serve", "--port", "0", "--media-port", "0", data=data)
     assert result.returncode == 1
     assert "0600" in result.stderr
     assert "Traceback" not in result.stderr
@@ -225,10 +211,10 @@ def test_the_doctor_finds_a_sound_machine_sound_and_open_keys_bad(data: Path) ->
     with server_process(data):
         pass
     ports = ("--port", "0", "--media-port", "0")
-    sound = run("doctor", *ports, data=data)
+    sound = run_command("doctor", *ports, data=data)
     assert sound.returncode == 0, sound.stdout
     (data / "keys" / "tokens.json").chmod(0o640)
-    bad = run("doctor", *ports, data=data)
+    bad = run_command("doctor", *ports, data=data)
     assert bad.returncode == 1
     assert "chmod 600" in bad.stdout
 
@@ -240,7 +226,7 @@ def test_the_doctor_finds_a_turn_server_that_does_not_answer(data: Path) -> None
             "CONSILIUM_TURN__URLS": f"turn:127.0.0.1:{silent.getsockname()[1]}",
             "CONSILIUM_TURN__SECRET": "hunter2hunter2",
         }
-        result = run("doctor", "--port", "0", "--media-port", "0", data=data, environ=environ)
+        result = run_command("doctor", "--port", "0", "--media-port", "0", data=data, environ=environ)
     assert result.returncode == 1
     assert "gives no relay" in result.stdout
     assert "hunter2" not in result.stdout + result.stderr

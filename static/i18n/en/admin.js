@@ -116,6 +116,7 @@ export default {
 
   'audit.action.archive.read': 'Opened an archived visit',
   'audit.action.archive.search': 'Searched the archive',
+  'audit.action.archive.export': 'Handed out an archived visit',
   'audit.action.archive.key': 'Began a key that signs the archive',
   'audit.action.archive.sign': 'Signed an archived visit',
   'audit.action.archive.verify': 'Checked an archived visit',

@@ -119,6 +119,7 @@ export default {
   'record_page.player_failed': 'The recording cannot be played here. Try again, or download it.',
   'record_page.download': 'Download',
   'record_page.download_media': 'Recording (WebM)',
+  'record_page.download_package': 'Package with proofs (ZIP)',
   'record_page.download_json': 'Transcript (JSON)',
   'record_page.download_html': 'Transcript (readable page)',
   'record_page.consents': 'Consents',

@@ -115,6 +115,7 @@ export default {
 
   'audit.action.archive.read': '打开存档',
   'audit.action.archive.search': '检索存档',
+  'audit.action.archive.export': '导出存档',
   'audit.action.archive.key': '启用存档签名密钥',
   'audit.action.archive.sign': '签署存档',
   'audit.action.archive.verify': '核对存档',

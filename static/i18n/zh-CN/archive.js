@@ -113,6 +113,7 @@ export default {
   'record_page.player_failed': '无法在此播放录像，请重试或下载后播放。',
   'record_page.download': '下载',
   'record_page.download_media': '录像（WebM）',
+  'record_page.download_package': '含证明的完整存档（ZIP）',
   'record_page.download_json': '文字记录（JSON）',
   'record_page.download_html': '文字记录（网页）',
   'record_page.consents': '知情同意',

@@ -55,6 +55,7 @@ note.sign             .     .      x      .       .       .       .
 note.amend            .     .      x      .       .       .       .
 archive.search        .     .      x      x       x       x       .
 archive.read          .     .      x      x       .       x       .
+archive.export        .     .      .      .       .       x       .
 archive.verify        .     .      .      .       .       x       .
 recording.view        .     .      x      x       .       x       .
 recording.compose     .     .      x      .       .       x       .

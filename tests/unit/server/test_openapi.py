@@ -80,6 +80,7 @@ def test_public_endpoints_are_exactly_these() -> None:
         "refresh_session",
         "sign_out",
         "open_invitation",
+        "download_package",
         "play_recording",
         "download_transcript_json",
         "download_transcript_html",
