@@ -28,6 +28,7 @@ LOSS_RUNS: Final = 2
 NARROW_RUNS: Final = 1
 CHANGES: Final = 10
 SILENCES: Final = 6
+SOCKETS: Final = 6
 VISITS_AT_ONCE: Final = 2  # whose patients lose the network in the same moment
 OUTAGE_RUNS: Final = {5: 3, 25: 2, 84: 1}
 BACK_WITHIN_S: Final = 30
@@ -108,6 +109,28 @@ def moves(place: Place) -> Samples:
     return {"machine_moved_s": [each + 0.3 for each in times]}
 
 
+def lost_sockets(place: Place) -> Samples:
+    """Cut the patient's socket alone for a while, and see the longest time without pictures and without sound."""
+    samples: Samples = {f"socket_{what}_gap_s": [] for what in ("picture", "sound", "control_picture")}
+    with place.visit() as (_, patient, doctor):
+        people = [patient, doctor]
+        for _ in range(SOCKETS):
+            rest(doctor, 3)
+            begin = now()
+            with place.patients.without_sockets():
+                patient.sees("messages-wait")
+                rest(doctor, 2)
+            patient.sees_no("messages-wait")
+            rest(doctor, 1)
+            end = now()
+            rest(doctor, end - begin)
+            for came in (reception(person) for person in people):
+                samples["socket_picture_gap_s"].append(max(came.picture_gaps(begin, end)))
+                samples["socket_sound_gap_s"].append(max(came.sound_gaps(begin, end)))
+                samples["socket_control_picture_gap_s"].append(max(came.picture_gaps(end, 2 * end - begin)))
+    return samples
+
+
 def silences(place: Place) -> Samples:
     """See how soon the doctor is shown that the patient's line is dead."""
     noticed = []
@@ -181,6 +204,7 @@ PARTS: Final[Mapping[str, Callable[[Place], Samples]]] = {
     "loss10": lambda place: loss(place, 10),
     "address": address_changes,
     "move": moves,
+    "socket": lost_sockets,
     "silent": silences,
     "narrow": narrow,
     "stranger": floods,

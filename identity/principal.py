@@ -35,3 +35,8 @@ class Principal:
     def participant(self) -> ParticipantId:
         """The id this person has inside a room: the same from a link as signed in."""
         return ParticipantId(self.patient or self.subject)
+
+    @property
+    def grounds(self) -> tuple[str, str]:
+        """What the proof ends with: the sign-in, and the account or invitation."""
+        return self.session, self.subject

@@ -158,6 +158,10 @@ class UdpMediaPlane:
         self._by_ufrag[peer.negotiation.credentials.ufrag] = peer
         self._offer_soon(peer)
 
+    def state_of(self, room: RoomId, participant: ParticipantId) -> MediaState | None:
+        peer = self._peer(room, participant)
+        return peer.state if peer is not None else None
+
     def leave(self, room: RoomId, participant: ParticipantId) -> None:
         if room in self._rooms:
             self._rooms[room].leave(participant)

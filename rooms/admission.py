@@ -99,8 +99,8 @@ class Admission:
     def entering(self, command: Enter) -> list[Fact]:
         """Decide what an entry causes for somebody who may enter. `RoomFull` when no seat is free for a guest."""
         person = self._people.get(command.by)
-        if person is not None and person.connection == command.connection:
-            return []  # a retry after a lost acknowledgement
+        if person is not None and person.is_connected and person.connection in {command.connection, command.before}:
+            return []  # a retry after a lost acknowledgement, or the next socket of the page that has the seat
         if command.role is Role.GUEST and (person is None or not person.is_connected):
             guests = sum(other.is_connected for other in self if other.role is Role.GUEST)
             if guests >= self._seat_limit - RESERVED_SEATS:

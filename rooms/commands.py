@@ -17,13 +17,17 @@ class OpenRoom:
 
 @dataclass(frozen=True, slots=True)
 class Enter:
-    """Take a seat with a socket. The first time the person arrives, later they reconnect."""
+    """Take a seat with a socket. The first time the person arrives, later they reconnect.
+
+    Whoever held the seat as `before` and still does goes on: nothing has happened.
+    """
 
     by: ParticipantId
     role: Role
     name: str
     language: str
     connection: ConnectionId
+    before: ConnectionId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,9 @@ class MediaPlane(Protocol):
     def restart(self, room: RoomId, participant: ParticipantId) -> None:
         """Offer new ICE credentials on the existing connection (network changed); without one, as `join`."""
 
+    def state_of(self, room: RoomId, participant: ParticipantId) -> MediaState | None:
+        """Return how the person's media connection is; None when there is none."""
+
     def leave(self, room: RoomId, participant: ParticipantId) -> None:
         """Close the person's media connection, if any."""
 

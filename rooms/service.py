@@ -26,7 +26,7 @@ from rooms.errors import NotSeated, RoomEnded
 from rooms.events import MessagePosted, MessagesRead, ReadinessReported, RoomEvent, VisitFinished
 from rooms.ladder import Ladders
 from rooms.permissions import Seen, may_chat, require_chatting, require_in_call, require_known, seen_by, sees
-from rooms.ports import ConnectionQuality, EventLog, EventPublisher, MediaPlane
+from rooms.ports import ConnectionQuality, EventLog, EventPublisher, MediaPlane, MediaState
 from rooms.quality_minutes import QualityMinutes, ReceptionReport
 from rooms.room import SEAT_LIMIT, Room, RoomView
 
@@ -49,6 +49,15 @@ class Reading:
 
     events: list[Seen]
     last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A seat that was taken: as which connection, whether media of before goes on, and what happened meanwhile."""
+
+    connection: ConnectionId
+    keeps_media: bool
+    reading: Reading
 
 
 class _LiveRoom:
@@ -153,12 +162,12 @@ class RoomService:
             return seq
 
     async def enter(
-        self, room: RoomId, opening: OpenRoom, command: Enter, *, since: int, seated: Callable[[], None]
-    ) -> Reading:
+        self, room: RoomId, opening: OpenRoom, command: Enter, *, since: int, seated: Callable[[ConnectionId], None]
+    ) -> Entry:
         """Open the room if it never was, take a seat in it and read what happened after `since`, in one turn.
 
-        `seated` is called inside the turn: whoever is told of events from then on has missed none and gets none
-        twice. Raises `Overloaded` while draining.
+        `seated` is called inside the turn, with the connection that has the seat: whoever is told of events from then
+        on has missed none and gets none twice. Raises `Overloaded` while draining.
         """
         if self._is_draining:
             raise Overloaded
@@ -167,12 +176,14 @@ class RoomService:
             await self._commit(room, live, current, opening)
             events = await self._commit(room, live, current, command)
             if events:
-                # An earlier socket's media belongs to that socket; the new one joins afresh and is measured afresh.
+                # Media belongs to the page that began it; another one joins afresh and is measured afresh.
                 self._ladders.forget(room, command.by)
                 self._media.leave(room, command.by)
             reading = await self._read(room, current, since, command.by)
-            seated()
-            return reading
+            connection = require_known(current.person(command.by)).connection
+            assert connection is not None, "just seated"
+            seated(connection)
+            return Entry(connection, self._media.state_of(room, command.by) is not None, reading)
 
     async def read(self, room: RoomId, *, since: int, participant: ParticipantId) -> Reading:
         """Return what the participant may see after `since`, places of withheld events included.
@@ -204,6 +215,10 @@ class RoomService:
         async with self._turn(room) as live:
             self._require_call(await self._loaded(room, live), participant, connection)
             self._media.answer(room, participant, generation, sdp)
+
+    def media_state(self, room: RoomId, participant: ParticipantId) -> MediaState | None:
+        """Return how somebody's media connection is; None when there is none."""
+        return self._media.state_of(room, participant)
 
     async def leave_media(self, room: RoomId, participant: ParticipantId, connection: ConnectionId) -> None:
         """Close the media connection, if this socket still holds the seat."""

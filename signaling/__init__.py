@@ -9,6 +9,7 @@ from kernel.ids import ParticipantId
 from rooms.ports import AttachmentDirectory, IceServer, MediaPlane, Reception
 from rooms.service import RoomService
 from signaling.gateway import Gateway
+from signaling.lost_sockets import LostSockets
 from signaling.namespace import Namespace, Ports
 from signaling.probes import Probes
 from signaling.sessions import Sessions
@@ -39,9 +40,11 @@ def create_server(
     transport = Transport(origins=origins)
     sessions = Sessions()
     probes = Probes(media)
-    gateway = Gateway(transport=transport, sessions=sessions, rooms=rooms, probes=probes)
+    lost = LostSockets()
+    gateway = Gateway(transport=transport, sessions=sessions, rooms=rooms, probes=probes, lost=lost)
     ports = Ports(verifier, reception, attachments, consent_texts, ice_servers, ice_lifetime, monotonic_s)
-    transport.listen(Namespace(rooms=rooms, gateway=gateway, sessions=sessions, probes=probes, ports=ports))
+    namespace = Namespace(rooms=rooms, gateway=gateway, sessions=sessions, probes=probes, lost=lost, ports=ports)
+    transport.listen(namespace)
     rooms.announce_to(gateway)
     media.observe(gateway)
     return gateway

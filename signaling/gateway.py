@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final
 
-from identity.principal import Principal
 from kernel.errors import SignInRequired
 from kernel.ids import ConsultationId, ParticipantId, RecordingId, RoomId
 from rooms.commands import StopRecording
@@ -15,6 +14,7 @@ from rooms.ports import ConnectionQuality, MediaOffer, MediaState
 from rooms.service import RoomService
 from signaling import protocol, strict_json
 from signaling.lobby import changes_lobby, lobby_entry
+from signaling.lost_sockets import LostSockets
 from signaling.probes import Probes
 from signaling.sessions import Session, Sessions
 from signaling.transport import Transport, event_frame
@@ -34,11 +34,14 @@ class Gateway:
     Telling never waits for a client: what one can't take at once is queued by the transport, within its bound.
     """
 
-    def __init__(self, *, transport: Transport, sessions: Sessions, rooms: RoomService, probes: Probes) -> None:
+    def __init__(
+        self, *, transport: Transport, sessions: Sessions, rooms: RoomService, probes: Probes, lost: LostSockets
+    ) -> None:
         self._transport = transport
         self._sessions = sessions
         self._rooms = rooms
         self._probes = probes
+        self._lost = lost
         self._tasks: set[asyncio.Task[Any]] = set()
         self.is_draining = False
 
@@ -76,8 +79,10 @@ class Gateway:
             self.tell(session, event)
 
     def state_changed(self, room: RoomId, participant: ParticipantId, state: MediaState) -> None:
-        """Tell everybody in the call how somebody's media connection is."""
+        """Tell everybody in the call how somebody's media connection is; without it and a socket nobody is there."""
         self._tell_call(room, protocol.MediaStateChanged(participant, state))
+        if state is not MediaState.CONNECTED:
+            self._lost.end(room, participant)
 
     def quality_measured(self, room: RoomId, qualities: Mapping[ParticipantId, ConnectionQuality]) -> None:
         """Tell everybody in the call how everybody's connection is, and keep it with the consultation."""
@@ -116,6 +121,14 @@ class Gateway:
         """Tell one socket something."""
         self._transport.tell(session.sid, _frame(event))
 
+    def tell_silent(self, session: Session, room: RoomId) -> None:
+        """Tell a socket that has just taken a seat in the call from whom nothing comes at the moment."""
+        if not self._rooms.is_in_call(room, session.participant):
+            return
+        for participant in self._sessions.seated_in(room):
+            if self._rooms.media_state(room, participant) is MediaState.SILENT:
+                self.tell(session, protocol.MediaStateChanged(participant, MediaState.SILENT))
+
     def tell_typing(self, room: RoomId, author: ParticipantId) -> None:
         """Tell the others who may read along that somebody is writing."""
         frame = _frame(protocol.Typing(author))
@@ -125,14 +138,16 @@ class Gateway:
 
     def end(self, session: Session, code: str = SignInRequired.code) -> None:
         """Sign one socket out and close it."""
+        session.is_ended = True
         self.tell(session, protocol.SessionEnded(code))
         self._transport.end(session.sid, _CLOSE_SIGNED_OUT, "session ended")
 
     def end_sessions(self, subject: str, code: str = SignInRequired.code) -> None:
         """Sign out every socket of a sign-in (`SessionId`), account (`UserId`) or invitation (`InvitationId`)."""
         for session in self._sessions:
-            if subject in _subjects(session.principal):
+            if subject in session.principal.grounds:
                 self.end(session, code)
+        self._lost.end_sessions(subject)
 
     def announce_draining(self) -> None:
         """Accept nobody new, and tell everybody that this server will close soon."""
@@ -196,7 +211,3 @@ class Gateway:
 
 def _frame(event: protocol.ServerEvent) -> bytes:
     return event_frame(protocol.event_name(type(event)), strict_json.encode(event))
-
-
-def _subjects(principal: Principal) -> tuple[str, str]:
-    return principal.session, principal.subject

@@ -15,7 +15,7 @@ from kernel.ids import AttachmentId, ConnectionId, ConsultationId, MessageId, Pa
 from rooms import commands
 from rooms.errors import NotSeated
 from rooms.events import Body
-from rooms.ports import AttachmentDirectory, IceServer, OwnConsultation, Reception, Seat
+from rooms.ports import AttachmentDirectory, IceServer, MediaState, OwnConsultation, Reception, Seat
 from rooms.quality_minutes import ReceptionReport
 from rooms.service import Reading, RoomService
 from signaling import protocol as p
@@ -23,6 +23,7 @@ from signaling.acks import acknowledgement
 from signaling.budget import Budget, RateLimited
 from signaling.gateway import Gateway
 from signaling.lobby import finished_entry, lobby_entry
+from signaling.lost_sockets import LostSockets
 from signaling.probes import Probes
 from signaling.renewals import Renewals
 from signaling.sessions import SOCKETS_PER_PERSON, Seating, Session, Sessions
@@ -55,12 +56,21 @@ class Namespace:
     """The handlers of every client event. Implements `signaling.transport.Listener`."""
 
     def __init__(
-        self, *, rooms: RoomService, gateway: Gateway, sessions: Sessions, probes: Probes, ports: Ports
+        self,
+        *,
+        rooms: RoomService,
+        gateway: Gateway,
+        sessions: Sessions,
+        probes: Probes,
+        lost: LostSockets,
+        ports: Ports,
     ) -> None:
         self._rooms = rooms
         self._gateway = gateway
         self._sessions = sessions
         self._probes = probes
+        self._lost = lost
+        self._lost.observe(lambda seating: self._gateway.run(self._give_back(seating)))
         self._ports = ports
         self._renewals = Renewals(sessions, lifetime=ports.ice_lifetime, renew=self._renew_ice_servers)
         self._handlers: dict[type[p.ClientEvent], Callable[[Session, Any], Awaitable[p.Ok | None]]] = {
@@ -94,7 +104,10 @@ class Namespace:
         return await acknowledgement(self._handle(session, payload), self._gateway.counts)
 
     async def disconnected(self, sid: str) -> None:
-        """End the socket's probe, and give its seat back, beside: the transport does not wait for the store."""
+        """End the socket's probe, and give its seat back, beside: the transport does not wait for the store.
+
+        Where the media of the seat flows on the seat is kept, for the page's next socket.
+        """
         session = self._sessions.close(sid)
         if session is None:
             return
@@ -102,7 +115,11 @@ class Namespace:
         if session.seating is not None:
             seating = session.seating
             self._sessions.stand_up(session)
-            self._gateway.run(self._give_back(seating))
+            is_over = session.is_ended or self._gateway.is_draining
+            if not is_over and self._rooms.media_state(*seating.place) is MediaState.CONNECTED:
+                self._lost.keep(seating, session.principal)
+            else:
+                self._gateway.run(self._give_back(seating))
 
     def _admit(self, sid: str, auth: object) -> Session:
         if self._gateway.is_draining:
@@ -136,22 +153,27 @@ class Namespace:
         if session.seating is not None and session.seating.room != room:
             await self._leave(session)
         connection = session.seating.connection if session.seating else ConnectionId(new_id("cnx"))
-        seating = Seating(room, session.participant, connection)
-        reading = await self._rooms.enter(
+        before = ConnectionId(event.connection) if event.connection is not None else None
+        entry = await self._rooms.enter(
             room,
             commands.OpenRoom(seat.clinician, seat.clinician_name),
-            commands.Enter(session.participant, seat.role, seat.name, seat.language, connection),
+            commands.Enter(session.participant, seat.role, seat.name, seat.language, connection, before),
             since=event.since,
-            seated=lambda: self._sit_down(session, seating),
+            seated=lambda held_by: self._sit_down(session, Seating(room, session.participant, held_by)),
         )
-        if self._sessions.get(session.sid) is not session:
-            self._gateway.run(self._give_back(seating))  # the socket was closed meanwhile
+        if self._sessions.get(session.sid) is not session:  # the socket was closed meanwhile
+            self._gateway.run(self._give_back(Seating(room, session.participant, entry.connection)))
+        elif entry.keeps_media and self._renew_ice_servers(session):
+            self._renewals.begin(session)
+        self._gateway.tell_silent(session, room)
         return p.Entered(
             ok=True,
             you=p.You(session.participant, seat.role, seat.name),
             room=_card(consultation, seat),
-            events=_page(reading),
-            last_seq=reading.last_seq,
+            connection=entry.connection,
+            keeps_media=entry.keeps_media,
+            events=_page(entry.reading),
+            last_seq=entry.reading.last_seq,
         )
 
     async def _resume(self, session: Session, event: p.RoomResume) -> p.Resumed:
@@ -263,6 +285,7 @@ class Namespace:
     def _sit_down(self, session: Session, seating: Seating) -> None:
         if self._sessions.get(session.sid) is not session:
             return
+        self._lost.taken(*seating.place)
         displaced = self._sessions.sit_down(session, seating)
         if displaced is not None:
             self._gateway.tell(displaced, p.SeatTaken())

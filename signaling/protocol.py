@@ -98,6 +98,8 @@ class Entered(Resumed, frozen=True, kw_only=True):
 
     you: You
     room: RoomCard
+    connection: str
+    keeps_media: bool  # the media connection of the page's lost socket goes on: no `media_join`, but `media_restart`
 
 
 class Posted(Ok, frozen=True, kw_only=True):
@@ -160,10 +162,15 @@ class Watching(Ok, frozen=True, kw_only=True):
 
 
 class RoomEnter(ClientEvent, frozen=True):
-    """Take your seat in a consultation's room. Another socket of yours in it is told `seat_taken`."""
+    """Take your seat in a consultation's room. Another socket of yours in it is told `seat_taken`.
+
+    With the `connection` of an earlier answer a page takes up again what its lost socket held, media included, if
+    nothing else has taken the seat since.
+    """
 
     consultation: Id
     since: Seq = 0
+    connection: Id | None = None
 
     ack = Entered
     errors = (NotFound,)

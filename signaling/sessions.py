@@ -20,6 +20,11 @@ class Seating:
     participant: ParticipantId
     connection: ConnectionId
 
+    @property
+    def place(self) -> tuple[RoomId, ParticipantId]:
+        """Whose seat it is, whichever socket holds it."""
+        return self.room, self.participant
+
 
 @dataclass(slots=True, eq=False)
 class Session:
@@ -30,6 +35,7 @@ class Session:
     budget: Budget
     seating: Seating | None = None
     watches_lobby: bool = False
+    is_ended: bool = False  # signed out by us
     deadline: TimerHandle | None = None  # when the sign-in must be repeated
     renewal: TimerHandle | None = None  # when its TURN credentials are replaced
 

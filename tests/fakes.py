@@ -9,7 +9,7 @@ from identity.principal import Principal
 from kernel.errors import Conflict, NotFound, SignInRequired
 from kernel.ids import AttachmentId, ConsultationId, ParticipantId, RoomId
 from rooms.events import Attachment, RoomEvent
-from rooms.ports import MediaObserver, OwnConsultation, Seat
+from rooms.ports import MediaObserver, MediaState, OwnConsultation, Seat
 from rooms.tracks import Routing
 
 
@@ -80,6 +80,7 @@ class FakeMediaPlane:
         self.connections: set[tuple[RoomId, ParticipantId]] = set()
         self.calls: list[tuple[object, ...]] = []
         self.closed: list[RoomId] = []
+        self.silent: set[ParticipantId] = set()
 
     def observe(self, observer: MediaObserver) -> None:
         assert self.observer is None, "observed twice"
@@ -95,6 +96,11 @@ class FakeMediaPlane:
 
     def restart(self, room: RoomId, participant: ParticipantId) -> None:
         self.calls.append(("restart", participant))
+
+    def state_of(self, room: RoomId, participant: ParticipantId) -> MediaState | None:
+        if (room, participant) not in self.connections:
+            return None
+        return MediaState.SILENT if participant in self.silent else MediaState.CONNECTED
 
     def leave(self, room: RoomId, participant: ParticipantId) -> None:
         self.connections.discard((room, participant))

@@ -3,7 +3,8 @@
  * One socket, and the seat it holds.
  *
  * `enter(consultation)` takes the seat and keeps it: after a lost connection the session connects with a fresh token,
- * enters again with the cursor it has, and hands on what was missed. `events` always come in order and without a gap.
+ * enters again with the cursor and the connection it has, and hands on what was missed; where media went on without the
+ * socket it still does (`keeps_media`). `events` always come in order and without a gap.
  * A seat that another tab took is not taken back.
  *
  *     session.on('events', (events) => …)       wire events, in order
@@ -44,6 +45,8 @@ const RELAYED = /** @type {const} */ ([
  * @property {{ id: string, scheduled_at: string, reason?: string, patient_name: string, clinician_name: string,
  *   department_en: string, department_zh: string }} room
  * @property {import('../state/room.js').WireEvent[]} events
+ * @property {string} connection
+ * @property {boolean} keeps_media  what this page published and receives goes on: it lost its socket only
  * @property {number} last_seq
  */
 /**
@@ -85,6 +88,8 @@ export class Session extends Emitter {
     /** The consultation whose seat we want. @type {string | null} */
     this._consultation = null;
     this._seated = false;
+    /** As which connection the seat is held, for the next socket of this page. @type {string | null} */
+    this._connection = null;
     this._since = 0;
     /** Events that came ahead of their turn. @type {Map<number, import('../state/room.js').WireEvent>} */
     this._early = new Map();
@@ -168,6 +173,7 @@ export class Session extends Emitter {
    */
   enter(consultation, since = 0) {
     this._since = since;
+    this._connection = null;
     this._early.clear();
     this._consultation = consultation;
     this.open();
@@ -250,9 +256,11 @@ export class Session extends Emitter {
   async _enterNow() {
     const consultation = this._consultation;
     try {
-      const answer = await this.request('room_enter', { consultation, since: this._since });
+      const before = this._connection ? { connection: this._connection } : {};
+      const answer = await this.request('room_enter', { consultation, since: this._since, ...before });
       if (consultation !== this._consultation) return;
       this._seated = true;
+      this._connection = answer.connection;
       this._take(answer.events);
       if (this._since < answer.last_seq) await this._resume();
       this.emit('entered', answer);

@@ -188,6 +188,17 @@ export class MediaConnection extends Emitter {
     this._signal.restart().catch(() => {});
   }
 
+  /**
+   * Go on after the socket was away, the path perhaps too: offers may have been missed, and new credentials bring both back.
+   * @returns {boolean} false: there is nothing to go on with
+   */
+  resume() {
+    if (!this._peer?.remoteDescription) return false;
+    this._restartedAt = 0;
+    this.restart();
+    return true;
+  }
+
   _drain() {
     this._turn = this._turn.then(async () => {
       while (this._peer && this._waiting.length > 0) {

@@ -429,8 +429,11 @@ export class CallController {
     this.about = answer.room;
     this._seated = true;
     this._live = true;
-    this._mediaOn = false; // the server closed what an earlier seat had
-    this._published.clear();
+    if (answer.keeps_media && this._mediaOn && this.media.resume()) this._compareTracks();
+    else {
+      this._mediaOn = false; // the server closed what an earlier seat had
+      this._published.clear();
+    }
     this._settle();
     this._left = null;
     const left = unread(this.room, answer.you.participant);
@@ -588,6 +591,13 @@ export class CallController {
       }
     }
     this._tell();
+  }
+
+  /** After a time without a socket: go by what the room says of our tracks, and tell what has changed since. */
+  _compareTracks() {
+    const told = Object.entries(this.me?.tracks ?? {}).map(([source, { muted }]) => [source, muted]);
+    this._published = new Map(/** @type {[Source, boolean][]} */ (told));
+    this._onLocal();
   }
 
   /** @param {Source} source */

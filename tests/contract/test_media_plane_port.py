@@ -11,7 +11,7 @@ from kernel.clock import utc_now
 from kernel.ids import ParticipantId, RecordingId, RoomId
 from media.plane import UdpMediaPlane
 from rooms.events import Source
-from rooms.ports import MediaPlane
+from rooms.ports import MediaPlane, MediaState
 from rooms.tracks import Routing, TrackRef
 from tests.fakes import FakeMediaPlane
 from tests.media_call import Call
@@ -109,3 +109,13 @@ async def test_closing_a_room_closes_its_connections_and_no_others(subject: Subj
     await subject.plane.close_room(ROOM)
     await subject.plane.close_room(ROOM)
     assert subject.connections() == 1
+
+
+async def test_who_has_joined_has_a_state_and_nobody_else(subject: Subject) -> None:
+    subject.plane.route(ROOM, BOTH)
+    subject.plane.join(ROOM, ANNE)
+    assert subject.plane.state_of(ROOM, ANNE) in {MediaState.CONNECTING, MediaState.CONNECTED}
+    assert subject.plane.state_of(ROOM, BO) is None
+    assert subject.plane.state_of(OTHER, ANNE) is None
+    subject.plane.leave(ROOM, ANNE)
+    assert subject.plane.state_of(ROOM, ANNE) is None

@@ -306,11 +306,11 @@ def test_a_second_tab_takes_over_and_the_first_one_says_so(visit: Visit) -> None
 def test_a_lost_line_is_said_and_recovers_by_itself(visit: Visit) -> None:
     patient, doctor = visit.begun()
     patient.page.context.set_offline(True)
-    patient.sees("reconnecting")
+    patient.sees("messages-wait")  # the browser's emulation leaves sound and picture alone
     doctor.tab("chat")
     doctor.says("Written while the patient was away")
     patient.page.context.set_offline(False)
-    patient.sees_no("reconnecting")
+    patient.sees_no("messages-wait")
     patient.reads("Written while the patient was away")
     doctor.sees_picture_of(visit.patient_id, PATIENT)
 

@@ -7,6 +7,7 @@ Everything lives in the namespace of `private_network`, where the server runs:
         with line.blocked(): ...      # nothing passes, in either direction
         line.lose(percent=5)          # each way, at random
         line.narrow(kbit_per_s=300)   # each way
+        with line.without_sockets(): ...   # media alone passes
         line.rebind()                 # what a NAT does: the same socket, from another address
         line.move()                   # another address; the old one is gone
 
@@ -78,6 +79,18 @@ class Line:
     def widen(self) -> None:
         for run, interface in ((_run, self.near), (self._inside, "far")):
             run(f"tc qdisc del dev {interface} root")
+
+    @contextmanager
+    def without_sockets(self) -> Iterator[None]:
+        """Reset what goes by TCP, and refuse it; media passes."""
+        refusal = "meta l4proto tcp reject with tcp reset"
+        _rules(_run, "sockets", f'iifname "{self.near}" {refusal}', self.near)
+        _rules(self._inside, "sockets", f'iifname "far" {refusal}', self.near)
+        try:
+            yield
+        finally:
+            _rules(_run, "sockets", "", self.near)
+            _rules(self._inside, "sockets", "", self.near)
 
     def rebind(self) -> None:
         """Let the server see the person's UDP packets from a new address, and send answers there."""

@@ -78,8 +78,16 @@ class Reception:
 
     def sound_gaps(self, begin: float, end: float) -> list[float]:
         """Return the times without sound between `begin` and `end`, that at its edges included, in seconds."""
-        times = [begin, *(at for at in self.sound if begin < at < end), end]
-        return [after - before for before, after in pairwise(times)]
+        return _gaps(self.sound, begin, end)
+
+    def picture_gaps(self, begin: float, end: float) -> list[float]:
+        """Return the same of pictures."""
+        return _gaps(self.pictures, begin, end)
+
+
+def _gaps(times: list[float], begin: float, end: float) -> list[float]:
+    points = [begin, *(at for at in times if begin < at < end), end]
+    return [after - before for before, after in pairwise(points)]
 
 
 def watch(person: Person, participant: str) -> None:

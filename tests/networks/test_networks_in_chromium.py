@@ -8,6 +8,8 @@ CONNECTION = """() => {
   return { begun: media._begun, state: media._peer.iceConnectionState };
 }"""
 
+LINK = "() => document.querySelector('c-call-stage').call.link"
+
 
 def test_a_network_that_is_away_for_five_seconds_is_shown_to_the_other_side_and_comes_back_by_itself(
     place: Place,
@@ -57,3 +59,25 @@ def test_five_percent_of_loss_each_way_leave_pictures_and_sound(place: Place) ->
             assert max(came.sound_gaps(begin + 0.5, begin + 6)) < 2
             assert len([at for at in came.pictures if at > begin]) > 30
         visit.no_troubles()
+
+
+def test_a_socket_that_is_lost_alone_takes_nothing_from_sound_and_picture(place: Place) -> None:
+    with place.visit() as (visit, patient, doctor):
+        before = patient.page.evaluate(CONNECTION)
+        begin = now()
+        doctor.tab("chat")
+        with place.patients.without_sockets():
+            patient.sees("messages-wait")
+            doctor.says("Written while the patient had no socket")
+            doctor.until(lambda: patient.page.evaluate(LINK) == "reconnecting", "attempts in vain")
+        patient.sees_no("messages-wait")
+        patient.reads("Written while the patient had no socket")
+        end = now()
+        doctor.sees_picture_of(visit.patient_id, PATIENT)
+        patient.sees_picture_of(visit.doctor_id, DOCTOR)
+        assert patient.page.evaluate(CONNECTION) == before  # no new handshake
+        assert away_since(doctor) == 0
+        for person in (patient, doctor):
+            came = reception(person)
+            assert max(came.sound_gaps(begin, end)) < 1
+            assert max(came.picture_gaps(begin, end)) < 1

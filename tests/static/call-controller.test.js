@@ -103,6 +103,11 @@ class FakeMedia extends Emitter {
   restart() {
     this.restarted = true;
   }
+
+  resume() {
+    this.resumed = true;
+    return this.status !== 'closed';
+  }
 }
 
 function start(parts = {}) {
@@ -127,12 +132,14 @@ function start(parts = {}) {
       'events',
       facts.map((fact) => ({ seq: (seq += 1), at: NOON, ...fact })),
     );
-  const entered = () =>
+  const entered = (more = {}) =>
     session.emit('entered', {
       you: { participant: ME, role: 'patient', name: 'Ada' },
       room: { id: 'con_1' },
       events: [],
       last_seq: seq,
+      keeps_media: false,
+      ...more,
     });
   const notices = [];
   call.onNotice(({ kind }) => notices.push(kind));
@@ -219,6 +226,42 @@ test('after every new entry media begins anew and tracks are told again', (conte
   entered();
   assert.equal(media.started, 2);
   assert.equal(session.said('track_publish').length, 4);
+});
+
+test('media that went on without the socket is kept, and what changed meanwhile is told', (context) => {
+  const { call, happen, entered, local, media, session } = start();
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST, ADMITTED);
+  entered();
+  const published = (seq, source) => ({ seq, at: NOON, kind: 'track_published', participant: ME, source, muted: false });
+  const next = Math.max(...[...PAST, ADMITTED].map(({ seq }) => seq)) + 1;
+  happen(published(next, 'microphone'), published(next + 1, 'camera'), published(next + 2, 'screen'));
+  session.emit('status', 'reconnecting');
+  local.muted = { ...local.muted, microphone: true };
+  local.emit('changed');
+  const before = session.sent.length;
+  session.emit('status', 'connected');
+  entered({ keeps_media: true });
+  assert.ok(media.resumed);
+  assert.equal(media.started, 1);
+  const told = session.sent.slice(before).filter(([name]) => name.startsWith('track_'));
+  assert.deepEqual(told, [
+    ['track_mute', { source: 'microphone', muted: true }],
+    ['track_unpublish', { source: 'screen' }],
+  ]);
+});
+
+test('media that the server kept and this page could not begins anew', (context) => {
+  const { call, happen, entered, media, session } = start();
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST, ADMITTED);
+  entered();
+  media.status = 'closed';
+  session.emit('status', 'connected');
+  entered({ keeps_media: true });
+  assert.equal(media.started, 2);
 });
 
 test('coming back asks only for what is new', async (context) => {

@@ -207,6 +207,20 @@ test('restarts are not asked for more often than every three seconds', async () 
   connection.stop();
 });
 
+test('after a time without a socket new credentials are asked for at once, on the same connection', async () => {
+  const { connection, peers, said } = start();
+  assert.equal(connection.resume(), false); // nothing has begun
+  await connection.start();
+  connection.offered(offer(1));
+  await settled();
+  await settled();
+  connection.restart();
+  assert.equal(connection.resume(), true);
+  assert.deepEqual(said.filter((word) => word === 'restart').length, 2);
+  assert.equal(peers.length, 1);
+  connection.stop();
+});
+
 test('beginning anew keeps the old connection, for its last pictures, until the new one stands', async () => {
   const { connection, peers } = start();
   await connection.start();

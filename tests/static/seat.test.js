@@ -70,6 +70,7 @@ function start(answers) {
 const roomOf = (log) => ({
   room_enter: ({ since }) => ({
     ok: true,
+    connection: 'cnx_1',
     you: {},
     room: {},
     events: log.filter(({ seq }) => seq > since),
@@ -98,7 +99,17 @@ test('a lost connection is followed by a new entry with the cursor, and nothing 
   socket().rise();
   await settled();
   assert.deepEqual(seen, [1, 2, 3]);
-  assert.deepEqual(socket().sent.at(-1), ['room_enter', { consultation: VISIT, since: 2 }]);
+  assert.deepEqual(socket().sent.at(-1), ['room_enter', { consultation: VISIT, since: 2, connection: 'cnx_1' }]);
+});
+
+test('a seat that is taken on purpose is taken as a new connection', async () => {
+  const { session, socket } = start(roomOf([event(1)]));
+  session.enter(VISIT);
+  socket().rise();
+  await settled();
+  session.enter(VISIT, 1);
+  await settled();
+  assert.deepEqual(socket().sent.at(-1), ['room_enter', { consultation: VISIT, since: 1 }]);
 });
 
 test('an event ahead of its turn waits while what is missing is asked for', async () => {

@@ -164,6 +164,7 @@ export default {
   'call.reconnecting': 'The connection was lost. We are reconnecting …',
   'call.cut_off':
     'Your browser sent more than the clinic accepts, so sound and picture were ended. Please reload the page in a minute.',
+  'call.messages_wait': 'Sound and picture go on. Messages follow when the connection is back.',
   'call.draining': 'The clinic’s server is restarting. We come back by ourselves.',
   'call.sound_only_now': 'Sound only.',
   'call.pictures_again': 'Show pictures',

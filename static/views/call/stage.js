@@ -203,6 +203,11 @@ export class CCallStage extends CElement {
         </div>
       `;
     }
+    if (call.link === 'reconnecting' && !isBroken(call)) {
+      return html`<div class="stage-status warning" role="status" data-testid="messages-wait">
+        <c-icon name="wifi-off"></c-icon><span>${t('call.messages_wait')}</span>
+      </div>`;
+    }
     if (isBroken(call)) {
       return html`<div class="stage-status warning" role="status" data-testid="reconnecting">
         <c-icon name="wifi-off"></c-icon
@@ -266,9 +271,10 @@ function mainOf(places, isDoctor) {
   );
 }
 
-/** @param {CallController} call */
+/** Whether sound and picture are cut off; without the socket they may go on. @param {CallController} call */
 function isBroken(call) {
-  return call.link !== 'connected' || call.media.status === 'reconnecting';
+  const { link, media } = call;
+  return media.status === 'reconnecting' || link === 'draining' || (link !== 'connected' && media.status !== 'connected');
 }
 
 /** @param {Participant} person */

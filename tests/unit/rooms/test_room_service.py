@@ -1,6 +1,7 @@
 """Store, then tell, then answer; one turn a room; rooms that come and go."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -54,9 +55,10 @@ class House:
         self.seated: list[ParticipantId] = []
 
     async def enter(self, who: ParticipantId, *, tab: int = 1, since: int = 0, room=ROOM):
-        return await self.rooms.enter(
-            room, opening(), enter(who, tab=tab), since=since, seated=lambda: self.seated.append(who)
+        entry = await self.rooms.enter(
+            room, opening(), enter(who, tab=tab), since=since, seated=lambda _connection: self.seated.append(who)
         )
+        return entry.reading
 
     async def call(self) -> None:
         await self.enter(DOCTOR)
@@ -100,6 +102,29 @@ async def test_a_guest_reads_places_instead_of_what_is_withheld():
     assert [event.seq for event in reading.events] == list(range(1, reading.last_seq + 1))
     withheld = [event.seq for event in reading.events if isinstance(event, Withheld)]
     assert withheld == [event.seq for event in house.log.stored[ROOM] if isinstance(event.fact, MessagePosted)]
+
+
+async def test_the_next_socket_of_the_page_that_has_the_seat_keeps_its_media_and_nothing_is_stored():
+    house = House()
+    await house.call()
+    await house.rooms.join_media(ROOM, PATIENT, connection(PATIENT))
+    before = house.facts()
+    coming = replace(enter(PATIENT, tab=2), before=connection(PATIENT))
+    entry = await house.rooms.enter(ROOM, opening(), coming, since=0, seated=lambda _connection: None)
+    assert (entry.connection, entry.keeps_media) == (connection(PATIENT), True)
+    assert house.facts() == before
+    late = replace(enter(PATIENT, tab=3), before=connection(PATIENT, 2))  # a connection that never had the seat
+    entry = await house.rooms.enter(ROOM, opening(), late, since=0, seated=lambda _connection: None)
+    assert (entry.connection, entry.keeps_media) == (connection(PATIENT, 3), False)
+
+
+async def test_a_seat_that_was_given_back_is_not_gone_on_with():
+    house = House()
+    await house.call()
+    await house.rooms.submit(ROOM, Disconnect(PATIENT, connection(PATIENT)))
+    coming = replace(enter(PATIENT, tab=2), before=connection(PATIENT))
+    entry = await house.rooms.enter(ROOM, opening(), coming, since=0, seated=lambda _connection: None)
+    assert (entry.connection, entry.keeps_media) == (connection(PATIENT, 2), False)
 
 
 async def test_who_was_never_in_the_room_reads_nothing():
