@@ -66,7 +66,7 @@ screenshots: develop ## Take the pictures in docs/screenshots again
 	$(BIN)/python -m tools.screenshots
 
 bench: develop ## Run every benchmark once
-	for name in join forwarding rooms recording chat; do $(BIN)/python -m benchmarks.$$name --json || exit 1; done
+	for name in join forwarding rooms recording compose chat; do $(BIN)/python -m benchmarks.$$name --json || exit 1; done
 
 protocol: $(VENV)/.develop-installed ## Write docs/PROTOCOL.md from signaling/protocol.py
 	$(BIN)/python -m tools.protocol_page

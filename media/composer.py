@@ -1,4 +1,4 @@
-"""Makes one WebM of a consultation's segments: everybody side by side, all voices mixed.
+"""Makes one WebM of a consultation's segments: everybody, whoever speaks marked (large, beside others), all voices.
 
 Everything is placed by the segments' `started_at`, the server's clock, and by the times within them. The output has a
 fixed frame rate and size, a duration and cues, so players can seek. It is written through a file object that may return
@@ -16,6 +16,7 @@ import av
 from av.container import OutputContainer
 
 from media.mix import SAMPLE_RATE, Mixer, VoiceTrack
+from media.speaker import Speech
 from media.stage import PictureTrack, Stage
 from rooms.events import Source
 
@@ -27,6 +28,7 @@ _MS: Final = timedelta(milliseconds=1)
 _OPUS_FRAME: Final = SAMPLE_RATE // 50
 _BITRATE: Final = 1_200_000
 _SOUND_BITRATE: Final = 48_000
+_LISTEN_EVERY: Final = FRAME_RATE // 10  # frames: ten times a second, as in the live call
 _KEY_FRAME_S: Final = 4  # seeking lands on these
 _HALF_FRAME_MS: Final = 500 / FRAME_RATE  # a frame shows the middle of its time, neither early nor late on average
 _ENCODER: Final = {
@@ -86,23 +88,28 @@ def compose(
         raise NothingToCompose
     origin = spans[0][0]
     pictures = [_picture_track(track, origin) for track in tracks if track.source is not Source.MICROPHONE]
-    voices = [VoiceTrack(_files(track, origin)) for track in tracks if track.source is Source.MICROPHONE]
+    voices = {
+        track.participant: VoiceTrack(_files(track, origin)) for track in tracks if track.source is Source.MICROPHONE
+    }
     stage = Stage(pictures, _presence(tracks, origin), width=WIDTH, height=HEIGHT)
-    mixer = Mixer(voices)
+    mixer, speech = Mixer(voices), Speech()
     frames = max(1, round(length_ms * FRAME_RATE / 1000))
     with av.open(output, "w", format="webm") as container:
         encoder = _Encoder(container)
         told = -1
         for number, wall_ms in zip(range(frames), _walls(spans), strict=False):
-            encoder.picture(stage.at(wall_ms + _HALF_FRAME_MS), number)
-            encoder.sound(mixer.block(wall_ms, SAMPLE_RATE // FRAME_RATE))
+            sound = mixer.block(wall_ms, SAMPLE_RATE // FRAME_RATE)
+            if number % _LISTEN_EVERY == 0:
+                speech.hear(mixer.levels(), wall_ms)
+            encoder.picture(stage.at(wall_ms + _HALF_FRAME_MS, speaker=speech.speaker), number)
+            encoder.sound(sound)
             percent = number * 100 // frames
             if percent != told:
                 told = percent
                 progress(percent)
         encoder.finish()
     progress(100)
-    damaged = sum(track.damaged for track in pictures) + sum(track.damaged for track in voices)
+    damaged = sum(track.damaged for track in pictures) + sum(voice.damaged for voice in voices.values())
     return Composed(duration_ms=frames * 1000 // FRAME_RATE, damaged_segments=damaged)
 
 

@@ -5,6 +5,7 @@ from math import ceil, sqrt
 from typing import Final
 
 _SCREEN_PARTS: Final = (3, 4)  # of the width, beside the people
+_PEOPLE_LED: Final = 3  # two are as large as each other, whoever speaks
 _PEOPLE_BESIDE: Final = 4  # in one column; more share the column's width
 
 
@@ -16,13 +17,19 @@ class Rect:
     height: int
 
 
-def arrange(*, people: int, screens: int, width: int, height: int) -> tuple[list[Rect], list[Rect]]:
+def arrange(
+    *, people: int, screens: int, width: int, height: int, lead: int | None = None
+) -> tuple[list[Rect], list[Rect]]:
     """Return the places of the people and of the screens.
 
-    Without a screen people share the picture evenly, two of them side by side. A screen is large, with the people in a
-    column at its right; a second one (nobody needs more) below it.
+    A screen is large, with the people in a column at its right; a second one (nobody needs more) below it. Without a
+    screen the one who leads is as large, beside three and more. Otherwise people share the picture evenly, two of
+    them side by side.
     """
     everything = Rect(0, 0, width, height)
+    if not screens and lead is not None and follows(people=people, screens=screens):
+        others, (large,) = arrange(people=people - 1, screens=1, width=width, height=height)
+        return [*others[:lead], large, *others[lead:]], []
     if not screens:
         return _grid(people, everything, columns=max(1, ceil(sqrt(people)))), []
     if not people:
@@ -34,6 +41,16 @@ def arrange(*, people: int, screens: int, width: int, height: int) -> tuple[list
     else:
         places = _grid(people, column, columns=2)
     return places, _grid(screens, Rect(0, 0, beside, height), columns=1)
+
+
+def follows(*, people: int, screens: int) -> bool:
+    """Tell whether places depend on who leads."""
+    return not screens and people >= _PEOPLE_LED
+
+
+def inset(rect: Rect, by: int) -> Rect:
+    """Return what is left of `rect` within a border."""
+    return Rect(rect.left + by, rect.top + by, max(2, rect.width - 2 * by), max(2, rect.height - 2 * by))
 
 
 def fit(width: int, height: int, within: Rect) -> Rect:

@@ -1,20 +1,23 @@
-"""Mixes recorded voices, each placed by the time it was spoken."""
+"""Mixes recorded voices, each placed by the time it was spoken, and tells how loud each of them is."""
 
 from array import array
-from collections.abc import Iterator, Sequence
-from operator import add
+from collections.abc import Iterator, Mapping, Sequence
+from math import log10, sqrt
+from operator import add, mul
 from typing import Final
 
 import av
 from av.error import FFmpegError
 
 from media.segment_packets import SegmentFile, SegmentPackets
+from media.streams import SILENCE
 
 SAMPLE_RATE: Final = 48000
 
 _PER_MS: Final = SAMPLE_RATE / 1000
 _BYTES: Final = 2  # one mono sample, 16 bits
 _LOUDEST: Final = 32767
+_EVERY: Final = 4  # samples that are looked at to tell how loud it is
 _NEVER: Final = -(2**62)
 _TOLERANCE: Final = SAMPLE_RATE * 15 // 1000  # rounding and drift below this are no reason for a crack in the voice
 
@@ -83,15 +86,23 @@ class VoiceTrack:
 
 
 class Mixer:
-    """Adds up what is to be heard at a time."""
+    """Adds up what is to be heard at a time, of each participant one voice."""
 
-    def __init__(self, voices: Sequence[VoiceTrack]) -> None:
+    def __init__(self, voices: Mapping[str, VoiceTrack]) -> None:
         self._voices = voices
+        self._heard: dict[str, bytes] = {}
+
+    def levels(self) -> dict[str, int]:
+        """Return how loud each voice in the newest block is, in -dBov (RFC 6464: 0 loudest, 127 silence)."""
+        return {who: _level(part) for who, part in self._heard.items()}
 
     def block(self, at_ms: float, count: int) -> bytes:
         """Return `count` samples from `at_ms` on, which does not go back; what is too loud together is cut."""
         first = round(at_ms * _PER_MS)
-        parts = [part for voice in self._voices if (part := voice.read(first, count)) is not None]
+        self._heard = {
+            who: part for who, voice in self._voices.items() if (part := voice.read(first, count)) is not None
+        }
+        parts = list(self._heard.values())
         if not parts:
             return bytes(count * _BYTES)
         if len(parts) == 1:
@@ -102,3 +113,9 @@ class Mixer:
         if max(mixed) > _LOUDEST or min(mixed) < -_LOUDEST:
             mixed = array("i", (max(-_LOUDEST, min(_LOUDEST, sample)) for sample in mixed))
         return array("h", mixed).tobytes()
+
+
+def _level(part: bytes) -> int:
+    samples = array("h", part)[::_EVERY]
+    loudness = sqrt(sum(map(mul, samples, samples)) / len(samples)) / _LOUDEST
+    return min(SILENCE, round(-20 * log10(loudness))) if loudness > 0 else SILENCE

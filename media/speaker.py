@@ -1,4 +1,7 @@
-"""Who speaks: from the loudness that browsers write beside each packet of sound (RFC 6464), sealed sound included."""
+"""Who speaks: from the loudness that browsers write beside each packet of sound (RFC 6464), sealed sound included.
+
+Afterwards, in the film, from the decoded voices by the same rule.
+"""
 
 from collections.abc import Mapping
 from typing import Final
@@ -72,3 +75,27 @@ class ActiveSpeaker:
         if now_ns - self._since_ns < HOLD_NS:
             return False
         return not speaking.is_voice or louder.loudness_db - speaking.loudness_db >= LOUDER_DB
+
+
+class Speech:
+    """Who speaks in a recording, heard about ten times a second."""
+
+    def __init__(self) -> None:
+        self._microphones: dict[ParticipantId, Microphone] = {}
+        self._active = ActiveSpeaker()
+        self._heard = 0
+
+    @property
+    def speaker(self) -> ParticipantId | None:
+        """Whoever speaks, None while nobody does."""
+        return self._active.participant
+
+    def hear(self, levels: Mapping[str, int], at_ms: float) -> None:
+        """Take everybody's level (RFC 6464) at a time that does not go back; who is not in `levels` is silent."""
+        self._heard += 1
+        now_ns = round(at_ms * 1e6)
+        for who in levels:
+            self._microphones.setdefault(ParticipantId(who), Microphone(now_ns))
+        for who, microphone in self._microphones.items():
+            microphone.look(levels.get(who, SILENCE), self._heard, now_ns)
+        self._active.choose(self._microphones, now_ns)

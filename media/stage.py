@@ -1,4 +1,4 @@
-"""Draws the composed picture: who was there at a time, with what their camera or screen showed."""
+"""Draws the composed picture: who was there at a time, what their camera or screen showed, and who spoke."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Final
 
 import av
 from av.error import FFmpegError
-from av.video.reformatter import Interpolation
+from av.video.reformatter import Interpolation, VideoReformatter
 
-from media.layout import Rect, arrange, fit
+from media.layout import Rect, arrange, fit, follows, inset
 from media.segment_packets import SegmentFile, SegmentPackets
 
 FREEZE_MS: Final = 3000
@@ -17,9 +17,12 @@ FREEZE_MS: Final = 3000
 
 _LEAVE_MS: Final = 2000  # so long after the last of their sound and picture somebody is still shown
 _PIXELS_LIMIT: Final = 4096 * 2304
+_SCALERS_LIMIT: Final = 64  # a browser may change its picture's size at any time
 _BACKGROUND: Final = (24, 128, 128)  # Y, U, V
 _TILE: Final = (44, 132, 124)
+_SPEAKS: Final = (161, 142, 72)
 _FIGURE: Final = 92
+_BORDER: Final = 6  # pixels, even; around each person, coloured around whoever speaks
 
 
 class PictureTrack:
@@ -66,6 +69,7 @@ class _Scene:
 
     people: tuple[str, ...]
     screens: tuple[str, ...]
+    lead: str | None
 
 
 class Stage:
@@ -84,10 +88,12 @@ class Stage:
         self._presence = presence
         self._canvas = _Canvas(width, height)
         self._scene: _Scene | None = None
+        self._lead: str | None = None
+        self._framed: Rect | None = None
         self._drawn: dict[Rect, av.VideoFrame | None] = {}
 
-    def at(self, at_ms: float) -> av.VideoFrame:
-        """Return the picture at a time, as a frame of its own."""
+    def at(self, at_ms: float, *, speaker: str | None = None) -> av.VideoFrame:
+        """Return the picture at a time, as a frame of its own. Who spoke last stays large while nobody speaks."""
         cameras = {track.participant: frame for track in self._cameras if (frame := track.at(at_ms)) is not None}
         screens = {track.participant: frame for track in self._screens if (frame := track.at(at_ms)) is not None}
         people = [
@@ -95,19 +101,37 @@ class Stage:
             for person, times in self._presence.items()
             if any(begins_ms <= at_ms < ends_ms + _LEAVE_MS for begins_ms, ends_ms in times)
         ]
-        scene = _Scene(tuple(people), tuple(screens))
+        if speaker in people:
+            self._lead = speaker
+        lead = self._lead if self._lead in people and follows(people=len(people), screens=len(screens)) else None
+        scene = _Scene(tuple(people), tuple(screens), lead)
         if scene != self._scene:
-            self._scene = scene
+            self._scene, self._framed = scene, None
             self._drawn.clear()
             self._canvas.fill(self._canvas.whole, _BACKGROUND)
         places, screen_places = arrange(
-            people=len(people), screens=len(screens), width=self._canvas.whole.width, height=self._canvas.whole.height
+            people=len(people),
+            screens=len(screens),
+            width=self._canvas.whole.width,
+            height=self._canvas.whole.height,
+            lead=None if lead is None else people.index(lead),
         )
         for person, place in zip(people, places, strict=True):
-            self._draw(place, cameras.get(person))
+            self._draw(inset(place, _BORDER), cameras.get(person))
+        self._frame(next((place for person, place in zip(people, places, strict=True) if person == speaker), None))
         for frame, place in zip(screens.values(), screen_places, strict=True):
             self._draw(place, frame)
         return self._canvas.frame()
+
+    def _frame(self, place: Rect | None) -> None:
+        """Draw the border around `place`, and take it away from where it was."""
+        if place == self._framed:
+            return
+        if self._framed is not None:
+            self._canvas.border(self._framed, _BORDER, _BACKGROUND)
+        if place is not None:
+            self._canvas.border(place, _BORDER, _SPEAKS)
+        self._framed = place
 
     def _draw(self, place: Rect, frame: av.VideoFrame | None) -> None:
         before = self._drawn.get(place, _NOTHING)
@@ -131,6 +155,7 @@ class _Canvas:
 
     def __init__(self, width: int, height: int) -> None:
         self.whole: Final = Rect(0, 0, width, height)
+        self._scalers: dict[tuple[int, int, Rect], VideoReformatter] = {}  # each keeps what it computed for its sizes
         self._planes = (
             memoryview(bytearray(width * height)),
             memoryview(bytearray(width * height // 4)),
@@ -157,9 +182,19 @@ class _Canvas:
             for start in self._rows(rect, number):
                 self._planes[number][start : start + width] = line
 
+    def border(self, rect: Rect, width: int, colour: tuple[int, int, int]) -> None:
+        """Fill the edge of `rect`."""
+        self.fill(Rect(rect.left, rect.top, rect.width, width), colour)
+        self.fill(Rect(rect.left, rect.top + rect.height - width, rect.width, width), colour)
+        self.fill(Rect(rect.left, rect.top, width, rect.height), colour)
+        self.fill(Rect(rect.left + rect.width - width, rect.top, width, rect.height), colour)
+
     def picture(self, rect: Rect, frame: av.VideoFrame) -> None:
         """Draw `frame` scaled to `rect`."""
-        scaled = frame.reformat(rect.width, rect.height, "yuv420p", interpolation=Interpolation.BILINEAR)
+        if len(self._scalers) > _SCALERS_LIMIT:
+            self._scalers.clear()
+        scaler = self._scalers.setdefault((frame.width, frame.height, rect), VideoReformatter())
+        scaled = scaler.reformat(frame, rect.width, rect.height, "yuv420p", interpolation=Interpolation.BILINEAR)
         for number, plane in enumerate(scaled.planes):
             width, source, at = rect.width >> bool(number), memoryview(plane), 0
             for start in self._rows(rect, number):

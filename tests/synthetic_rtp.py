@@ -27,7 +27,10 @@ class Tap(Protocol):
 
 @dataclass
 class Person:
-    """`colour` is Y, U, V. Their clock stands `clock_s` from the server's and runs `drift` too fast."""
+    """`colour` is Y, U, V; `voice` is how loud their tone is at a time.
+
+    Their clock stands `clock_s` from the server's and runs `drift` too fast.
+    """
 
     colour: tuple[int, int, int]
     tone_hz: float
@@ -41,6 +44,7 @@ class Person:
     loss: Callable[[float], float] = lambda _ms: 0.0
     recovery: float = 0.5  # of the lost ones come again a little later
     size: Callable[[float], tuple[int, int]] = lambda _ms: (640, 360)
+    voice: Callable[[float], float] = lambda _ms: 0.1
     camera: Tap | None = None
     microphone: Tap | None = None
     lost: int = 0
@@ -95,7 +99,7 @@ class Person:
 
     def _speak(self, at_ms: float) -> None:
         times = (at_ms + np.arange(960) / 48) / 1000
-        sound = 0.1 * np.sin(2 * np.pi * self.tone_hz * times)
+        sound = self.voice(at_ms) * np.sin(2 * np.pi * self.tone_hz * times)
         beeping = np.vectorize(_beeps)(times * 1000)
         sound = np.where(beeping, 0.5 * np.sin(2 * np.pi * BEEP_HZ * times), sound)
         samples = np.repeat((sound * 32767).astype(np.int16), 2)

@@ -39,7 +39,8 @@ ROOM = RoomId(CONSULTATION)
 RECORDING = RecordingId("rec_a")
 DOCTOR = ParticipantId("usr_doctor")
 PATIENT = ParticipantId("pat_patient")
-BLUE, GREEN = (90, 190, 90), (120, 70, 80)
+GUEST = ParticipantId("gst_interpreter")
+BLUE, GREEN, RED = (90, 190, 90), (120, 70, 80), (80, 100, 200)
 BEGIN = datetime.fromtimestamp(EPOCH_NS / 1e9, UTC)
 
 
@@ -158,7 +159,7 @@ async def test_a_consultation_is_composed_with_both_pictures_and_both_voices(arc
         GREEN,
         880,
         seed=2,
-        loss=lambda ms: 0.03 if 2000 < ms < 6000 else 0.0,
+        loss=lambda ms: 0.05 if 2000 < ms < 6000 else 0.0,
         size=lambda ms: (640, 360) if ms < 5000 else (320, 180),
     )
     listen(recorder, DOCTOR, doctor)
@@ -197,6 +198,25 @@ async def test_a_consultation_is_composed_with_both_pictures_and_both_voices(arc
         assert len(flashes) >= 7
         assert max(distances(flashes, beeps)) <= 60
         assert max(at % 1000 for at in flashes) <= 100  # server's time, not their own
+
+
+async def test_of_three_whoever_speaks_is_large(archive: Archive) -> None:
+    recorder = Recorder(archive.sink)
+    doctor = Person(BLUE, 440, seed=1, voice=lambda ms: 0.1 if ms < 4000 else 0.0)
+    patient = Person(GREEN, 880, seed=2, voice=lambda ms: 0.1 if 4000 <= ms < 8000 else 0.0)
+    interpreter = Person(RED, 660, seed=3, voice=lambda _ms: 0.0)
+    people = {DOCTOR: doctor, PATIENT: patient, GUEST: interpreter}
+    for who, person in people.items():
+        listen(recorder, who, person)
+    await live(recorder, list(people.values()), 0, 9000)
+    await recorder.close_recording(ROOM, RECORDING)
+    await recorder.shut_down()
+    film = await archive.composed((0, 9000))
+    for at, colour in ((3500, BLUE), (7500, GREEN), (8500, GREEN)):
+        assert film.colour(at, 0.375, 0.5) == pytest.approx(colour, abs=12)
+    beside = [film.colour(7500, 0.875, top) for top in (0.125, 0.375)]
+    for colour in (BLUE, RED):
+        assert any(place == pytest.approx(colour, abs=12) for place in beside)
 
 
 async def test_a_pause_is_cut_out(archive: Archive) -> None:

@@ -33,9 +33,21 @@ def test_the_last_row_stands_in_the_middle() -> None:
     assert people[2] == Rect(320, 360, 640, 360)
 
 
-@given(st.integers(0, 12), st.integers(0, 3))
-def test_everybody_has_an_even_place_of_their_own_within_the_picture(people: int, screens: int) -> None:
-    places, screen_places = arrange(people=people, screens=screens, width=WIDTH, height=HEIGHT)
+def test_of_three_the_one_who_leads_is_large_and_of_two_nobody() -> None:
+    people, _ = arrange(people=3, screens=0, width=WIDTH, height=HEIGHT, lead=1)
+    assert people == [Rect(960, 0, 320, 180), Rect(0, 0, 960, 720), Rect(960, 180, 320, 180)]
+    for count, screens in ((2, 0), (3, 1)):
+        assert arrange(people=count, screens=screens, width=WIDTH, height=HEIGHT, lead=0) == arrange(
+            people=count, screens=screens, width=WIDTH, height=HEIGHT
+        )
+
+
+@given(st.integers(0, 12), st.integers(0, 3), st.data())
+def test_everybody_has_an_even_place_of_their_own_within_the_picture(
+    people: int, screens: int, data: st.DataObject
+) -> None:
+    lead = data.draw(st.none() | st.integers(0, people - 1)) if people else None
+    places, screen_places = arrange(people=people, screens=screens, width=WIDTH, height=HEIGHT, lead=lead)
     everything = [*places, *screen_places]
     assert (len(places), len(screen_places)) == (people, screens)
     for number, place in enumerate(everything):

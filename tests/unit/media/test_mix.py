@@ -42,7 +42,7 @@ def spoken_in_parts(
 
 def heard(*voices: Sequence[SegmentFile], until_ms: int, step_ms: int = 50, from_ms: int = 0) -> list[float]:
     """Return how loud it is in each step."""
-    mixer = Mixer([VoiceTrack(files) for files in voices])
+    mixer = Mixer({str(number): VoiceTrack(files) for number, files in enumerate(voices)})
     levels = []
     for at in range(from_ms, until_ms, step_ms):
         block = [sample / 32767 for sample in array("h", mixer.block(at, 48 * step_ms))]
