@@ -18,6 +18,7 @@ from typing import Final
 from benchmarks.namespace import NoNamespace
 from benchmarks.report import report
 from tests.e2e.people import Person
+from tests.networks.capture import captured
 from tests.networks.network import MEDIA_PORT
 from tests.networks.place import Place, a_place, away_since, now, reception, wait_for_return
 from tests.networks.stranger import stranger
@@ -83,17 +84,30 @@ def lossy_visit(place: Place, percent: int) -> Samples:
 
 
 def address_changes(place: Place) -> Samples:
-    """Give the patient's packets another address, as a NAT does, and see how long the doctor receives nothing."""
-    gaps = []
-    with place.visit() as (_, _patient, doctor):
+    """Give the patient's packets another address, as a NAT does, and see how long the doctor receives nothing.
+
+    As the doctor's page sees it, and on the wire to the doctor, beside as long a time without a change; and when the
+    first sound left for the patient's new address.
+    """
+    samples: Samples = {
+        f"address_{what}_s": [] for what in ("change", "change_wire", "control", "control_wire", "followed")
+    }
+    with (
+        captured(place.doctors.near) as to_doctor,
+        captured(place.patients.near) as to_patient,
+        place.visit() as (_, _patient, doctor),
+    ):
         rest(doctor, 3)
         for _ in range(CHANGES):
             moment = now()
-            place.patients.rebind()
+            shown = place.patients.rebind()
             rest(doctor, 4)
             came = reception(doctor)
-            gaps += [max(came.sound_gaps(moment - 0.1, moment + 3.5))]
-    return {"address_change_s": gaps}
+            for name, begin in (("change", moment - 0.1), ("control", moment + 1.9)):
+                samples[f"address_{name}_s"].append(max(came.sound_gaps(begin, begin + 1.6)))
+                samples[f"address_{name}_wire_s"].append(to_doctor.longest_gap(begin, begin + 1.6))
+            samples["address_followed_s"].append(to_patient.first_to(shown, moment) - moment)
+    return samples
 
 
 def moves(place: Place) -> Samples:

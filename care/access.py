@@ -24,6 +24,7 @@ class Action(StrEnum):
     INVITATION_REVOKE = "invitation.revoke"
     ATTACHMENT_ADD = "attachment.add"
     ATTACHMENT_READ = "attachment.read"
+    MESSAGES_READ = "messages.read"  # that were left for oneself
     PATIENT_SEARCH = "patient.search"
     PATIENT_READ = "patient.read"
     PATIENT_MANAGE = "patient.manage"
@@ -64,6 +65,7 @@ _ALLOWED: Final[dict[tuple[Role, Relationship], frozenset[Action]]] = {
             _A.ROOM_ENTER,
             _A.ATTACHMENT_ADD,
             _A.ATTACHMENT_READ,
+            _A.MESSAGES_READ,
             _A.PATIENT_READ,
             _A.HISTORY_READ,
             _A.NOTE_READ,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a ro
     from care.consultations import ConsultationService
     from care.directory import Directory
     from care.invitations import InvitationService
+    from care.left_messages import LeftMessageService
     from care.reception import ReceptionService
     from care.recordings import RecordingService
     from config.settings import Settings
@@ -69,6 +70,7 @@ class Services:
     invitations: InvitationService
     reception: ReceptionService
     attachments: AttachmentService
+    left_messages: LeftMessageService
     chart: ChartService
     archive: ArchiveService
     recordings: RecordingService

@@ -13,6 +13,7 @@ from care.chart import ChartService
 from care.consultations import ConsultationService
 from care.directory import Directory
 from care.invitations import InvitationService
+from care.left_messages import LeftMessageService
 from care.reception import ReceptionService
 from care.recordings import RecordingService
 from config.settings import Settings
@@ -150,6 +151,7 @@ async def open_services(
         reception=reception,
         attachments=attachments,
         chart=ChartService(store),
+        left_messages=LeftMessageService(store, event_log),
         archive=ArchiveService(store, event_log),
         recordings=RecordingService(store, verifier),
     )

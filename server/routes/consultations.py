@@ -52,6 +52,21 @@ class SeatView(msgspec.Struct, frozen=True, kw_only=True):
     scheduled_at: datetime
 
 
+class LeftMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """`text` is null when it is sealed end to end; `files` are the names of those that came with it."""
+
+    at: datetime
+    author_name: str
+    text: str | None
+    files: list[str]
+
+
+class LeftMessageList(msgspec.Struct, frozen=True):
+    """Oldest first."""
+
+    messages: list[LeftMessage]
+
+
 class ConsultationBody(Input):
     patient: str
     clinician: str
@@ -133,6 +148,29 @@ async def read_seat(call: Call[None, None]) -> SeatView:
         clinician=SeatClinician(seat.clinician_name),
         department=SeatDepartment(seat.department_en, seat.department_zh),
         scheduled_at=seat.scheduled_at,
+    )
+
+
+@routes.endpoint(
+    "GET",
+    "/api/v1/consultations/{consultation}/left-messages",
+    summary="Read what the others wrote in one's consultation and one has not read yet, also when it is over",
+    tag="consultations",
+    roles={Role.PATIENT},
+    response=LeftMessageList,
+)
+async def read_left_messages(call: Call[None, None]) -> LeftMessageList:
+    messages = await call.services.left_messages.read(call.principal, call.consultation)
+    return LeftMessageList(
+        [
+            LeftMessage(
+                at=message.at,
+                author_name=message.author_name,
+                text=message.text,
+                files=[attachment.name for attachment in message.attachments],
+            )
+            for message in messages
+        ]
     )
 
 

@@ -29,6 +29,7 @@ const RESTART_EVERY_MS = 3000;
 const ANEW_AFTER_MS = 15_000;
 const OLD_PICTURES_MS = 12_000;
 const STATS_EVERY_MS = 2000;
+const FLOWING_MS = 250; // something comes in this time where anything flows: feedback about what we send, at least
 const LIMITS = {
   microphone: { maxBitrate: 40_000 },
   camera: { maxBitrate: 1_700_000, maxFramerate: 30 },
@@ -189,11 +190,16 @@ export class MediaConnection extends Emitter {
   }
 
   /**
-   * Go on after the socket was away, the path perhaps too: offers may have been missed, and new credentials bring both back.
-   * @returns {boolean} false: there is nothing to go on with
+   * Go on after the socket was away: offers may have been missed, and new credentials bring them.
+   * @returns {Promise<boolean>} false: nothing comes any more, as after a change of address; beginning anew is quicker than mending
    */
-  resume() {
-    if (!this._peer?.remoteDescription) return false;
+  async resume() {
+    const peer = this._peer;
+    if (!peer?.remoteDescription) return false;
+    const before = await received(peer);
+    await new Promise((resolve) => setTimeout(resolve, FLOWING_MS));
+    if (peer !== this._peer) return true; // another one has begun
+    if ((await received(peer)) <= before) return false;
     this._restartedAt = 0;
     this.restart();
     return true;
@@ -375,6 +381,12 @@ export class MediaConnection extends Emitter {
     if (!last || now <= last.at || bytes < last.value) return name.startsWith('frames/') ? 1 : 0;
     return Math.round(((bytes - last.value) * 8) / (now - last.at));
   }
+}
+
+/** @param {RTCPeerConnection} peer @returns {Promise<number>} octets that have come */
+async function received(peer) {
+  const entries = /** @type {any[]} */ ([...(await peer.getStats()).values()]);
+  return entries.reduce((sum, entry) => sum + (entry.type === 'transport' ? (entry.bytesReceived ?? 0) : 0), 0);
 }
 
 /** The layers that suit a camera's picture. @param {MediaStreamTrack | null} track */

@@ -429,11 +429,8 @@ export class CallController {
     this.about = answer.room;
     this._seated = true;
     this._live = true;
-    if (answer.keeps_media && this._mediaOn && this.media.resume()) this._compareTracks();
-    else {
-      this._mediaOn = false; // the server closed what an earlier seat had
-      this._published.clear();
-    }
+    if (answer.keeps_media && this._mediaOn) this._resumeMedia();
+    else this._mediaOn = false; // the server closed what an earlier seat had
     this._settle();
     this._left = null;
     const left = unread(this.room, answer.you.participant);
@@ -593,11 +590,14 @@ export class CallController {
     this._tell();
   }
 
-  /** After a time without a socket: go by what the room says of our tracks, and tell what has changed since. */
-  _compareTracks() {
+  /** After a time without a socket: tell what has changed of our tracks since, going by what the room says of them. */
+  async _resumeMedia() {
     const told = Object.entries(this.me?.tracks ?? {}).map(([source, { muted }]) => [source, muted]);
     this._published = new Map(/** @type {[Source, boolean][]} */ (told));
     this._onLocal();
+    if ((await this.media.resume()) || !this._mediaOn || !this._seated) return;
+    this._mediaOn = false;
+    this._settle();
   }
 
   /** @param {Source} source */

@@ -10,13 +10,20 @@ import './skeleton.js';
 
 /** After the visit: that it is over, what happens now, what was recorded, and whom to call. */
 export class CAfter extends Page {
-  static properties = { ...Page.properties, _consultation: { state: true }, _without: { state: true } };
+  static properties = {
+    ...Page.properties,
+    _consultation: { state: true },
+    _without: { state: true },
+    _left: { state: true },
+  };
 
   constructor() {
     super();
     /** @type {any} */
     this._consultation = null;
     this._without = false;
+    /** What was written to the patient and not read. @type {{ at: string, author_name: string, text: string | null, files: string[] }[]} */
+    this._left = [];
   }
 
   get heading() {
@@ -34,6 +41,9 @@ export class CAfter extends Page {
     } catch {
       this._without = true; // the page says the essential all the same
     }
+    if (auth.me?.role !== 'patient') return;
+    const left = await api.get(`/consultations/${this.params.id}/left-messages`).catch(() => null);
+    this._left = left?.messages ?? [];
   }
 
   render() {
@@ -43,7 +53,7 @@ export class CAfter extends Page {
         <div class="after-mark"><c-icon class="big" name="check"></c-icon></div>
         <h1 tabindex="-1">${t('call.after_title')}</h1>
         <p class="large">${t(patient ? 'call.after_thanks' : 'call.after_thanks_guest')}</p>
-        ${this._summary()}
+        ${this._messages()} ${this._summary()}
         ${
           patient
             ? html`<section class="card stack tight">
@@ -60,6 +70,27 @@ export class CAfter extends Page {
         ${patient && !auth.invitedTo ? html`<a class="button primary" href="/home">${t('call.after_home')}</a>` : nothing}
         <p class="quiet">${t('call.after_close')}</p>
       </div>
+    `;
+  }
+
+  /** Nobody comes to the chat of a finished visit: what was left for the patient stands here. */
+  _messages() {
+    if (this._left.length === 0) return nothing;
+    return html`
+      <section class="card stack tight" data-testid="left-messages">
+        <h2>${t('call.after_messages')}</h2>
+        <ul class="left-messages">
+          ${this._left.map(
+            ({ at, author_name: author, text, files }) => html`
+              <li>
+                <p class="quiet">${author} · ${formatDay(at)} ${formatTime(at)}</p>
+                ${text ? html`<p class="left-text">${text}</p>` : nothing}
+                ${files.map((name) => html`<p class="row"><c-icon name="file"></c-icon><span>${name}</span></p>`)}
+              </li>
+            `,
+          )}
+        </ul>
+      </section>
     `;
   }
 

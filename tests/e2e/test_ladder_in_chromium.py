@@ -128,6 +128,20 @@ def test_a_message_is_left_for_somebody_who_is_away(visit: Visit) -> None:
     visit.no_troubles()
 
 
+def test_a_message_for_somebody_who_comes_when_the_visit_is_over_stands_on_the_last_page(visit: Visit) -> None:
+    patient, doctor = visit.begun()
+    link = visit.patient_link()
+    patient.page.context.close()
+    doctor.tab("chat")
+    doctor.says("We stop here.\nPlease take the second tablet tonight")
+    doctor.finishes_the_visit()
+    back = visit.person(PATIENT, phone=True)
+    back.goto(link)
+    back.sees("after")
+    expect(back.at("left-messages")).to_contain_text("Please take the second tablet tonight", timeout=WAIT_MS)
+    visit.no_troubles()
+
+
 def test_a_message_left_for_the_doctor_stands_on_the_dashboard(visit: Visit) -> None:
     patient, doctor = visit.begun()
     doctor.page.goto(f"{visit.url}/dashboard")

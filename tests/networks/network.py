@@ -92,14 +92,15 @@ class Line:
             _rules(_run, "sockets", "", self.near)
             _rules(self._inside, "sockets", "", self.near)
 
-    def rebind(self) -> None:
-        """Let the server see the person's UDP packets from a new address, and send answers there."""
+    def rebind(self) -> str:
+        """Let the server see the person's UDP packets from a new address, which is returned, and send answers there."""
         self._rebound += 1
         shown, own = self._address(self._rebound), self._address(self._host)
         _run(f"ip route replace {shown} via {own} dev {self.near}")
         leaving = f'iifname "{self.near}" ip saddr {own} meta l4proto udp ip saddr set {shown}'
         _rules(_run, "rebinding", leaving, self.near)
         _rules(self._inside, "rebinding", f"ip daddr {shown} ip daddr set {own}", self.near)
+        return shown
 
     def move(self) -> None:
         """Give the person's machine another address in place of the one it has."""

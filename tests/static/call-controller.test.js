@@ -104,7 +104,7 @@ class FakeMedia extends Emitter {
     this.restarted = true;
   }
 
-  resume() {
+  async resume() {
     this.resumed = true;
     return this.status !== 'closed';
   }
@@ -252,7 +252,7 @@ test('media that went on without the socket is kept, and what changed meanwhile 
   ]);
 });
 
-test('media that the server kept and this page could not begins anew', (context) => {
+test('media that the server kept and this page could not begins anew', async (context) => {
   const { call, happen, entered, media, session } = start();
   context.after(() => call.end());
   call.enter();
@@ -261,6 +261,7 @@ test('media that the server kept and this page could not begins anew', (context)
   media.status = 'closed';
   session.emit('status', 'connected');
   entered({ keeps_media: true });
+  await settled();
   assert.equal(media.started, 2);
 });
 

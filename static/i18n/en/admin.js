@@ -122,6 +122,7 @@ export default {
   'audit.action.archive.verify': 'Checked an archived visit',
   'audit.action.attachment.add': 'Added a file',
   'audit.action.attachment.read': 'Opened a file',
+  'audit.action.messages.read': 'Read messages left for them',
   'audit.action.audit.read': 'Read the access log',
   'audit.action.consent.record': 'Answered about recording',
   'audit.action.consultation.cancel': 'Cancelled a consultation',

@@ -255,6 +255,7 @@ export default {
   'call.after_recording': 'Recording',
   'call.after_recorded': 'With your consent; it is kept with your record',
   'call.after_not_recorded': 'Not recorded',
+  'call.after_messages': 'Messages left for you',
   'call.after_home': 'To my consultations',
   'call.after_close': 'You can close this page.',
   'call.department': 'Department',

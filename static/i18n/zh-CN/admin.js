@@ -121,6 +121,7 @@ export default {
   'audit.action.archive.verify': '核对存档',
   'audit.action.attachment.add': '添加附件',
   'audit.action.attachment.read': '打开附件',
+  'audit.action.messages.read': '阅读留言',
   'audit.action.audit.read': '查看访问记录',
   'audit.action.consent.record': '答复录制同意',
   'audit.action.consultation.cancel': '取消问诊',

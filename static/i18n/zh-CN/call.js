@@ -245,6 +245,7 @@ export default {
   'call.after_recording': '录音录像',
   'call.after_recorded': '已征得您的同意，随病历保存',
   'call.after_not_recorded': '未录制',
+  'call.after_messages': '给您的留言',
   'call.after_home': '查看我的问诊',
   'call.after_close': '现在可以关闭本页面。',
   'call.department': '科室',

@@ -43,6 +43,7 @@ invitation.create     .     .      x      .       .       .       x
 invitation.revoke     .     .      x      .       .       .       x
 attachment.add        x     x      x      .       .       .       .
 attachment.read       x     x      x      x       .       x       .
+messages.read         x     .      .      .       .       .       .
 patient.search        .     .      x      x       x       .       x
 patient.read          x     .      x      x       .       .       x
 patient.manage        .     .      .      .       .       .       x
