@@ -102,7 +102,7 @@ class Viewer(NamedTuple):
     """What is known of one subscriber of a picture."""
 
     estimate_bps: int  # what its browser thinks it can receive
-    sent_bps: int  # what it was sent lately
+    sent_bps: int  # the pictures that it was sent lately
     pictures: int  # how many pictures share that
 
 

@@ -467,6 +467,8 @@ class Forwarder:
                 outbound.last_ns = now_ns
                 if outbound.is_video:
                     link.last_media_ns = now_ns
+                else:
+                    link.sound_octets_out += sealed
 
     def _send_batch(self, link: Link) -> None:
         batch = link.batch
@@ -645,8 +647,9 @@ class Forwarder:
         elapsed_ns = now_ns - link.reported_ns
         for stream in link.inbounds.values():
             stream.measure_rate(elapsed_ns, now_ns)
-        link.sent_bps = (link.octets_out - link.reported_octets) * 8_000_000_000 // elapsed_ns
-        link.reported_octets, link.reported_ns = link.octets_out, now_ns
+        octets = link.octets_out - link.sound_octets_out
+        link.sent_bps = (octets - link.reported_octets) * 8_000_000_000 // elapsed_ns
+        link.reported_octets, link.reported_ns = octets, now_ns
         for layer in layer_changes.chosen(link, now_ns):
             self._want_key_frame(layer)
         heard = [stream for stream in link.inbounds.values() if stream.highest and stream.ssrc]

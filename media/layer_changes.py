@@ -112,7 +112,7 @@ def grade(outbound: Outbound, now_ns: int) -> VideoLayer | None:
 
 def _choose(outbound: Outbound, layers: tuple[Inbound, ...], now_ns: int) -> Iterator[Inbound]:
     link: Link = outbound.link
-    rates_bps = [_offered_bps(layer, now_ns) for layer in layers]
+    rates_bps = _offers_bps(layers, now_ns)
     if sum(rate > 0 for rate in rates_bps) == 1:  # it is slowed down for all of its viewers, as far as it goes
         rates_bps = [min(rate, FLOOR_BPS) for rate in rates_bps]
     way = Way(_estimate(link, now_ns), link.sent_bps, max(_pictures(link), 1), outbound.fraction_lost)
@@ -183,6 +183,17 @@ def _aim(layers: tuple[Inbound, ...], index: int, now_ns: int) -> set[int]:
     if now_ns - layers[index].asked_ns >= APPEARANCE_NS:
         lowest = max((below for below in range(index) if layers[below].rate_bps), default=0)
     return set(range(lowest, index + 1))
+
+
+def _offers_bps(layers: tuple[Inbound, ...], now_ns: int) -> list[int]:
+    """Return what each layer takes or would take: a paused one no more than a higher one that comes."""
+    offers: list[int] = []
+    least_bps: int | None = None
+    for layer in reversed(layers):
+        offered = _offered_bps(layer, now_ns)
+        offers.append(offered if layer.rate_bps or least_bps is None else min(offered, least_bps))
+        least_bps = layer.rate_bps or least_bps
+    return offers[::-1]
 
 
 def _offered_bps(layer: Inbound, now_ns: int) -> int:

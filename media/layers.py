@@ -21,7 +21,7 @@ class Way(NamedTuple):
     """What is known of the way to one subscriber."""
 
     estimate_bps: int | None  # what its browser thinks it can receive; None: it has not said lately
-    sent_bps: int  # what it was sent in the second before
+    sent_bps: int  # the pictures that it was sent in the second before
     pictures: int  # how many pictures share that, at least 1
     fraction_lost: int  # of 256
 

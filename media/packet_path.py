@@ -58,6 +58,7 @@ class Link:
         "rx",
         "selected_ns",
         "sent_bps",
+        "sound_octets_out",
         "streams",
         "transport_feedback",
         "tx",
@@ -83,12 +84,13 @@ class Link:
         self.estimate_ns = 0
         self.reported_ns = now_ns
         self.reported_octets = 0
-        self.sent_bps = 0  # what was sent to it in the second before
+        self.sent_bps = 0  # pictures sent to it in the second before: browsers' estimates leave sound out
         self.retransmissions = 0
         self.retransmission_ns = now_ns
         self.received = 0  # authentic packets of any kind
         self.octets_in = 0
         self.octets_out = 0
+        self.sound_octets_out = 0
 
 
 class PacketPath(Protocol):
