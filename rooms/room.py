@@ -155,6 +155,11 @@ class Room:
         """Return what somebody's connection carries, as far as the room has been told."""
         return self._tracks.rungs(participant)
 
+    def still_viewers(self, participant: ParticipantId) -> frozenset[ParticipantId]:
+        """Return who in the call sees stills of somebody's camera in place of its moving picture."""
+        in_call = (person.id for person in self._admission if person.is_in_call)
+        return frozenset(viewer for viewer in in_call if self._tracks.shows_stills(participant, viewer))
+
     def next_deadline(self) -> datetime | None:
         """Return when `NoteAbsence` will have something to note; None while nobody is missing to anybody."""
         if self._is_finished or not any(person.is_in_call for person in self._admission):

@@ -232,6 +232,14 @@ class RoomService:
         self._require_going(room)
         require_chatting(self._person(room, participant))
 
+    def still_viewers(self, room: RoomId, participant: ParticipantId) -> frozenset[ParticipantId]:
+        """Return who is to see stills of somebody's camera. `NotAdmitted` for those who are not in the call."""
+        live = self._live.get(room)
+        if live is None or live.room is None or live.room.is_finished:
+            raise RoomEnded
+        require_in_call(live.room.person(participant))
+        return live.room.still_viewers(participant)
+
     def take_quality(self, room: RoomId, qualities: Mapping[ParticipantId, ConnectionQuality]) -> None:
         """Take what the media plane has measured of everybody in the call of a live room."""
         live = self._live.get(room)

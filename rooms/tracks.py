@@ -99,6 +99,17 @@ class TrackTable:
             return []
         return [ConnectionRungChanged(command.by, command.receives, command.sends)]
 
+    def shows_stills(self, publisher: ParticipantId, viewer: ParticipantId) -> bool:
+        """Whether a camera that is on is shown as stills, since one of both connections carries no more, but those."""
+        rungs = {self.rungs(publisher).sends, self.rungs(viewer).receives}
+        return (
+            viewer != publisher
+            and viewer not in self._sound_only
+            and self._muted.get(TrackRef(publisher, Source.CAMERA)) is False
+            and Rung.STILL_PICTURE in rungs
+            and rungs <= {Rung.STILL_PICTURE, Rung.LOW_VIDEO, Rung.HIGH_VIDEO}
+        )
+
     def routing(
         self,
         *,

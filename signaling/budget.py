@@ -10,6 +10,7 @@ PATIENCE: Final = 200
 """Refusals in a row after which the socket is closed: nobody honest goes on like that."""
 
 TYPING_INTERVAL_S: Final = 1.0
+STILL_INTERVAL_S: Final = 8.0
 
 COSTS: Final = {
     "room_enter": 5.0,
@@ -19,6 +20,7 @@ COSTS: Final = {
     "media_join": 5.0,
     "media_restart": 5.0,
     "quality_report": 10.0,
+    "still_send": 10.0,
     "consent_set": 10.0,
     "readiness_report": 5.0,
     "video_reception": 5.0,
@@ -42,13 +44,14 @@ class RateLimited(AppError):
 class Budget:
     """One socket's bucket. Times are seconds on a clock that never goes back."""
 
-    __slots__ = ("_refilled_s", "_refusals", "_tokens", "_typed_s")
+    __slots__ = ("_refilled_s", "_refusals", "_shown_s", "_tokens", "_typed_s")
 
     def __init__(self, *, now_s: float) -> None:
         self._tokens = BURST
         self._refilled_s = now_s
         self._refusals = 0
         self._typed_s = now_s - TYPING_INTERVAL_S
+        self._shown_s = now_s - STILL_INTERVAL_S
 
     @property
     def is_exhausted(self) -> bool:
@@ -71,4 +74,11 @@ class Budget:
         if now_s - self._typed_s < TYPING_INTERVAL_S:
             return False
         self._typed_s = now_s
+        return True
+
+    def may_relay_still(self, *, now_s: float) -> bool:
+        """Whether a still picture may be told on now; once for each `STILL_INTERVAL_S`."""
+        if now_s - self._shown_s < STILL_INTERVAL_S:
+            return False
+        self._shown_s = now_s
         return True

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 from kernel.errors import SignInRequired
@@ -134,6 +134,13 @@ class Gateway:
         frame = _frame(protocol.Typing(author))
         for participant, session in self._sessions.seated_in(room).items():
             if participant != author and self._rooms.may_chat(room, participant):
+                self._transport.tell(session.sid, frame)
+
+    def tell_still(self, room: RoomId, viewers: Collection[ParticipantId], picture: protocol.StillPicture) -> None:
+        """Show a still picture to those who get no moving one."""
+        frame = _frame(picture)
+        for participant, session in self._sessions.seated_in(room).items():
+            if participant in viewers:
                 self._transport.tell(session.sid, frame)
 
     def end(self, session: Session, code: str = SignInRequired.code) -> None:

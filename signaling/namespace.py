@@ -80,6 +80,7 @@ class Namespace:
             p.ConsentSet: self._set_consent,
             p.ChatSend: self._send_chat,
             p.ChatTyping: self._relay_typing,
+            p.StillSend: self._relay_still,
             p.MediaProbe: self._probe_media,
             p.MediaJoin: self._join_media,
             p.MediaAnswer: self._answer_media,
@@ -211,6 +212,12 @@ class Namespace:
         self._rooms.require_chatting(seating.room, seating.participant)
         if session.budget.may_relay_typing(now_s=self._ports.monotonic_s()):
             self._gateway.tell_typing(seating.room, seating.participant)
+
+    async def _relay_still(self, session: Session, event: p.StillSend) -> None:
+        seating = _seat_of(session)
+        viewers = self._rooms.still_viewers(seating.room, seating.participant)
+        if viewers and session.budget.may_relay_still(now_s=self._ports.monotonic_s()):
+            self._gateway.tell_still(seating.room, viewers, p.StillPicture(seating.participant, event.picture))
 
     async def _probe_media(self, session: Session, _event: p.MediaProbe) -> p.MediaJoined:
         if self._gateway.is_draining:

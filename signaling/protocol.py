@@ -26,6 +26,7 @@ from signaling.budget import RateLimited
 
 SEQ_LIMIT: Final = 2**53 - 1  # what JavaScript counts exactly
 DETAIL_LIMIT: Final = 200
+STILL_LIMIT: Final = 24_000  # letters of base64: 18,000 octets
 
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+\Z")]
 Seq = Annotated[int, Meta(ge=0, le=SEQ_LIMIT)]
@@ -270,6 +271,24 @@ class ChatTyping(ClientEvent, frozen=True):
     errors = (NotSeated, NotAdmitted, NotFound)
 
 
+class Still(Struct, frozen=True, forbid_unknown_fields=True):
+    """A picture as JPEG in base64, and how it is protected: `server` means readable to the server, which keeps none."""
+
+    scheme: Literal["server"]
+    jpeg: Annotated[str, Meta(max_length=STILL_LIMIT, pattern=r"^/9j/[A-Za-z0-9+/]*={0,2}\Z")]
+
+
+class StillSend(ClientEvent, frozen=True):
+    """Show what your camera sees to those whose connection, or yours, carries no moving picture but a still one.
+
+    Told on at most once every eight seconds, to nobody else, and never stored.
+    """
+
+    picture: Still
+
+    errors = (NotSeated, NotAdmitted, NotFound)
+
+
 class TrackPublish(ClientEvent, frozen=True):
     """Say that your microphone, camera or screen is being sent."""
 
@@ -407,6 +426,7 @@ CLIENT_EVENTS: Final[tuple[type[ClientEvent], ...]] = (
     ChatSend,
     ChatRead,
     ChatTyping,
+    StillSend,
     TrackPublish,
     TrackMute,
     TrackUnpublish,
@@ -434,6 +454,13 @@ class Typing(ServerEvent, frozen=True):
     """Somebody is writing."""
 
     participant: str
+
+
+class StillPicture(ServerEvent, frozen=True):
+    """What somebody's camera saw just now, in place of a moving picture."""
+
+    participant: str
+    picture: Still
 
 
 class MediaOffer(ServerEvent, frozen=True):
@@ -517,6 +544,7 @@ class SessionEnded(ServerEvent, frozen=True):
 
 SERVER_EVENTS: Final[tuple[type[ServerEvent], ...]] = (
     Typing,
+    StillPicture,
     MediaOffer,
     IceServers,
     MediaStateChanged,

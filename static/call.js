@@ -6,6 +6,7 @@ import { meta } from './net/meta.js';
 import { session } from './net/session.js';
 import { MediaConnection } from './rtc/connection.js';
 import { LocalMedia } from './rtc/devices.js';
+import { takeStill } from './rtc/still.js';
 import { CallController } from './state/call-controller.js';
 
 /**
@@ -19,6 +20,7 @@ export function openCall(consultation, { local = new LocalMedia(), prepared = {}
     session,
     local,
     connect: (signal) => new MediaConnection({ signal }),
+    takeStill,
     api,
     consentShown: () => ({ version: meta.consent.version, language: language() }),
     prepared,

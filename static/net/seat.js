@@ -25,6 +25,7 @@ const LONG_ATTEMPT_MS = 7000;
 const BUFFERED_EVENTS = 5000;
 const RELAYED = /** @type {const} */ ([
   'typing',
+  'still_picture',
   'media_offer',
   'ice_servers',
   'media_state',
@@ -52,7 +53,7 @@ const RELAYED = /** @type {const} */ ([
 /**
  * @typedef {{
  *   status: [SessionStatus], connected: [], entered: [Entered], entry_failed: [SessionError], events: [import('../state/room.js').WireEvent[]],
- *   seat_taken: [], typing: [{ participant: string }], media_offer: [any], ice_servers: [{ ice_servers: RTCIceServer[] }], media_state: [{ participant: string, state: string }],
+ *   seat_taken: [], typing: [{ participant: string }], still_picture: [{ participant: string, picture: { scheme: string, jpeg: string } }], media_offer: [any], ice_servers: [{ ice_servers: RTCIceServer[] }], media_state: [{ participant: string, state: string }],
  *   network_changed: [],
  *   quality: [{ participants: Record<string, any> }], active_speaker: [{ participant?: string }], layers_wanted: [{ source: import('../rtc/connection.js').Source, layers: string[] }], lobby_changed: [any],
  * }} SessionEvents

@@ -22,6 +22,7 @@
  *   entries       Entry[] (state/chat.js): the conversation, mine on their way included
  *   typists       names of those who type
  *   unread        number of messages of others I have not seen
+ *   stills        { [participant]: { jpeg, taken } }: the newest still of whose moving picture a connection does not carry
  *   silent        ids of those from whom the server hears nothing for now, their socket or not: they reconnect
  *   soundOnly     whether I receive no pictures
  *   error         SessionError | null: why phase is 'refused'
@@ -37,7 +38,7 @@
  *            'recording_stopped' | 'consent' | 'screen_ended' | 'device_lost' | 'cut_off', participant?, name?, text?, decision?, reason? }
  */
 import { conversation, emptyChat, reduceChat, TYPING_SHOWN_MS, TYPING_TOLD_EVERY_MS, typists } from './chat.js';
-import { isPictureless, rungOf, said } from './ladder.js';
+import { isPictureless, rungOf, said, showsStills } from './ladder.js';
 import { Reception } from '../rtc/reception.js';
 import { admitted, emptyRoom, participantOf, reduceRoom, unread, waiting } from './room.js';
 
@@ -54,12 +55,15 @@ import { admitted, emptyRoom, participantOf, reduceRoom, unread, waiting } from 
  * @property {import('../net/seat.js').Session} session
  * @property {import('../rtc/devices.js').LocalMedia} local
  * @property {(signal: import('../rtc/connection.js').Signal) => import('../rtc/connection.js').MediaConnection} connect
+ * @property {(camera: MediaStreamTrack) => Promise<string | null>} takeStill  what it shows, as JPEG in base64
  * @property {{ upload: Function, blob: Function }} api
  * @property {() => { version: string, language: string }} consentShown  which words a consent answers
  * @property {Prepared} [prepared]
  * @property {() => string} [newId]
  * @property {() => Date} [now]
  */
+
+const STILL_EVERY_MS = 15_000;
 
 export class CallController {
   /** @param {Parts} parts */
@@ -68,6 +72,7 @@ export class CallController {
     session,
     local,
     connect,
+    takeStill,
     api,
     consentShown,
     prepared = {},
@@ -78,6 +83,7 @@ export class CallController {
     this.local = local;
     this.media = connect(this._signal());
     this._session = session;
+    this._takeStill = takeStill;
     this._api = api;
     this._consentShown = consentShown;
     this._prepared = { ...prepared };
@@ -96,6 +102,8 @@ export class CallController {
     /** @type {Record<string, Quality>} */
     this.quality = {};
     this.speaker = '';
+    /** @type {Readonly<Record<string, { jpeg: string, taken: Date }>>} */
+    this.stills = {};
     /** @type {ReadonlySet<string>} */
     this.silent = new Set();
     this.soundOnly = false;
@@ -104,6 +112,7 @@ export class CallController {
     this._seated = false;
     this._live = false; // false while the past is being replayed: nothing in it is news
     this._mediaOn = false;
+    this._isStill = false; // somebody sees stills of our camera
     this._withheld = false; // our pictures: our connection would lose the voice over them
     /** What the server has been told of our tracks. @type {Map<Source, boolean>} */
     this._published = new Map();
@@ -363,6 +372,7 @@ export class CallController {
   _listen() {
     const session = this._session;
     const timer = setInterval(() => this._reduceChat({ type: 'typing_checked', now: this._now().getTime() }), 1000);
+    const showing = setInterval(() => this._sendStill(), STILL_EVERY_MS);
     return [
       session.on('status', (status) => this._onLink(status)),
       session.on('entered', (answer) => this._onEntered(answer)),
@@ -372,6 +382,10 @@ export class CallController {
       session.on('typing', ({ participant }) =>
         this._reduceChat({ type: 'typing', participant, until: this._now().getTime() + TYPING_SHOWN_MS }),
       ),
+      session.on('still_picture', ({ participant, picture }) => {
+        this.stills = { ...this.stills, [participant]: { jpeg: picture.jpeg, taken: this._now() } };
+        this._tell();
+      }),
       session.on('media_offer', (offer) => {
         if (!offer.probe) this.media.offered(offer); // a probe is the join page's
       }),
@@ -394,6 +408,7 @@ export class CallController {
       this.media.on('stats', () => this._tell()),
       this.media.on('report', (report) => this._reportReception(report)),
       () => clearInterval(timer),
+      () => clearInterval(showing),
     ];
   }
 
@@ -481,6 +496,9 @@ export class CallController {
       this._withheld = withheld;
       this._onLocal();
     }
+    const isStill = me !== null && this.others.some((viewer) => showsStills(me, viewer));
+    if (isStill && !this._isStill) queueMicrotask(() => this._sendStill());
+    this._isStill = isStill;
     if (this.room.finishedAt) {
       this._stopMedia();
       this._setPhase('finished');
@@ -624,6 +642,14 @@ export class CallController {
     if (access === 'off') return true;
     if (!this.local.tracks[source]) return this._published.has(source) ? true : undefined;
     return this.local.muted[source] || this.local.state.interruption[source] === 'muted';
+  }
+
+  /** Where a connection carries no moving picture of mine but a still one, show it anew. */
+  async _sendStill() {
+    const camera = this.local.tracks.camera;
+    if (!this._isStill || !camera || !this._mediaOn || !this._seated || this._trackState('camera') !== false) return;
+    const jpeg = await this._takeStill(camera);
+    if (jpeg) this._session.request('still_send', { picture: { scheme: 'server', jpeg } }).catch(() => {});
   }
 
   /** @param {RTCStatsReport} stats */

@@ -20,6 +20,11 @@ export function isPictureless(rung) {
   return rung === 'still_picture' || rung === 'audio_only';
 }
 
+/** Whether of the first person's camera the second one sees stills. @param {Participant} publisher @param {Participant} viewer */
+export function showsStills(publisher, viewer) {
+  return viewer.connected && worse(publisher.sends, viewer.receives) === 'still_picture';
+}
+
 /** Where somebody stands: the worse of both ways. @param {Participant} person @returns {Rung} */
 export function rungOf(person) {
   return worse(person.receives, person.sends);

@@ -155,7 +155,7 @@ class Participant(ABC):
         video = video_of(participant, source)
         self.sees_element(video)
         if colour is not None:
-            self.until(lambda: _alike(self.pixel(video), colour()), f"the colour of {participant}")
+            self.until(lambda: alike(self.pixel(video), colour()), f"the colour of {participant}")
         before = self.ask(_FRAMES, video)
         self.until(lambda: self.ask(_FRAMES, video) > before + 10, "more frames")
 
@@ -196,5 +196,5 @@ def _at(testid: str) -> str:
     return f"[data-testid={testid}]"
 
 
-def _alike(pixel: tuple[int, int, int], rgb: tuple[int, int, int]) -> bool:
+def alike(pixel: tuple[int, int, int], rgb: tuple[int, int, int]) -> bool:
     return all(abs(have - want) < 40 for have, want in zip(pixel, rgb, strict=True))

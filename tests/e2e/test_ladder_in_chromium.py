@@ -6,11 +6,14 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.participant import alike, video_of
 from tests.e2e.people import WAIT_MS, Api, Person, Visit
 from tests.e2e.pictures import DOCTOR, PATIENT
 from tests.lossy_relay import LossyRelay, lossy_relay
 from tests.server_process import ServerProcess, server_process
 
+STILL_TAKEN = "tile => tile.fresh?.taken.getTime()"
+OWN_PICTURE = "[data-testid=self-view] video"
 CLIMB_MS = 60_000  # three rungs, ten seconds of patience each, on a busy machine
 
 
@@ -70,6 +73,21 @@ def test_a_weak_connection_goes_down_to_the_voice_and_comes_back_by_itself(visit
     rungs = [event["receives"] for event in timeline if event["kind"] == "connection_rung_changed"]
     assert rungs[0] == "audio_only"
     assert rungs[-1] == "high_video"
+    visit.no_troubles()
+
+
+def test_a_connection_that_carries_a_still_picture_again_shows_a_new_one(visit: Visit, relay: LossyRelay) -> None:
+    patient, doctor = begun(visit, relay, phone=True)
+    tile = patient.tile(visit.doctor_id)
+    relay.lost_down = 0.45
+    is_told(patient, "mine_audio_only")
+    assert tile.evaluate(STILL_TAKEN) is None  # so little is left to the voice alone
+    relay.lost_down = 0.0
+    expect(patient.at("ladder")).to_have_attribute("data-words", "mine_still_picture", timeout=CLIMB_MS)
+    patient.until(lambda: tile.evaluate(STILL_TAKEN), "a still of the doctor")
+    expect(tile.locator("canvas")).to_be_visible()
+    still = video_of(visit.doctor_id, "camera").removesuffix("video") + "canvas"
+    patient.until(lambda: alike(patient.pixel(still), doctor.pixel(OWN_PICTURE)), "the colour of the doctor")
     visit.no_troubles()
 
 

@@ -114,6 +114,7 @@ def well_formed(event: type[ClientEvent], consultation: str) -> dict[str, Any]:
         "since": 0,
         "version": CURRENT,
         "source": "camera",
+        "picture": {"scheme": "server", "jpeg": "/9j/"},
     }
     return {field.encode_name: fields[field.encode_name] for field in msgspec.structs.fields(event)}
 

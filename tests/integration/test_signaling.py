@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kernel.ids import ConsultationId, RoomId
-from rooms.commands import NoteAbsence
-from rooms.events import MessagePosted, Source
+from rooms.commands import ChangeRung, NoteAbsence
+from rooms.events import MessagePosted, Rung, Source
 from rooms.ports import ConnectionQuality, OwnConsultation
 from tests.builders import DOCTOR, GUEST, NOON, PATIENT, post, seat, waiting_room
 from tests.fakes import FakeEventLog
@@ -223,6 +223,38 @@ async def test_typing_is_told_once_a_second_and_never_stored(server: SocketServe
     assert not [name for name, _ in patient.told if name == "typing"]
     stored = await server.log.read(ROOM)
     assert [type(event.fact) for event in stored].count(MessagePosted) == 1
+
+
+async def test_a_still_goes_to_those_whose_connection_carries_no_more_seldom_and_is_not_stored(
+    server: SocketServer,
+) -> None:
+    doctor, patient = await server.call()
+    assert (await doctor.ask("track_publish", source="camera", muted=False))["ok"]
+    still = {"scheme": "server", "jpeg": "/9j/4AAQ"}
+    assert (await doctor.ask("still_send", picture=still))["ok"]  # to nobody: the moving picture passes
+    await server.rooms.submit(ROOM, ChangeRung(PATIENT, Rung.STILL_PICTURE, Rung.HIGH_VIDEO))
+    before = len(await server.log.read(ROOM))
+    for _ in range(3):
+        assert (await doctor.ask("still_send", picture=still))["ok"]
+    assert await patient.heard("still_picture", participant=DOCTOR) == {"participant": DOCTOR, "picture": still}
+    server.monotonic_s += 8.0
+    await doctor.ask("still_send", picture=still)
+    await doctor.ask("chat_send", **message(1))
+    await patient.heard("room_event", client_message_id="message-1")
+    assert [name for name, _ in patient.told].count("still_picture") == 2
+    assert len(await server.log.read(ROOM)) == before + 1
+    assert "still_picture" not in {name for name, _ in doctor.told}
+
+
+async def test_a_still_that_is_no_jpeg_or_too_large_or_of_somebody_who_waits_is_refused(server: SocketServer) -> None:
+    doctor, _patient = await server.call()
+    for jpeg in ("iVBORw0KGgo=", "/9j/" + "A" * 24_000, "/9j/<script>"):
+        refused = await doctor.ask("still_send", picture={"scheme": "server", "jpeg": jpeg})
+        assert refused["error"]["code"] == "invalid"
+        server.monotonic_s += 1.0
+    guest = await server.seated(GUEST)
+    refused = await guest.ask("still_send", picture={"scheme": "server", "jpeg": "/9j/4AAQ"})
+    assert refused["error"]["code"] == "room.not_admitted"
 
 
 async def test_who_asks_faster_than_a_person_could_is_slowed_down_and_the_others_are_not(server: SocketServer) -> None:

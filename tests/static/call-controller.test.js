@@ -120,6 +120,7 @@ function start(parts = {}) {
     session,
     local,
     connect: (signal) => Object.assign(media, { signal }),
+    takeStill: async (camera) => `/9j/of-${camera.kind}`,
     api: {},
     consentShown: () => ({ version: '2', language: 'en' }),
     newId: () => `message-${(ids += 1)}`,
@@ -234,9 +235,8 @@ test('media that went on without the socket is kept, and what changed meanwhile 
   call.enter();
   happen(...PAST, ADMITTED);
   entered();
-  const published = (seq, source) => ({ seq, at: NOON, kind: 'track_published', participant: ME, source, muted: false });
-  const next = Math.max(...[...PAST, ADMITTED].map(({ seq }) => seq)) + 1;
-  happen(published(next, 'microphone'), published(next + 1, 'camera'), published(next + 2, 'screen'));
+  const published = (source) => ({ kind: 'track_published', participant: ME, source, muted: false });
+  happen(published('microphone'), published('camera'), published('screen'));
   session.emit('status', 'reconnecting');
   local.muted = { ...local.muted, microphone: true };
   local.emit('changed');
@@ -473,4 +473,35 @@ test('another network means new credentials, and asking for them tries the socke
     session.sent.map(([event]) => event),
     ['hurry', 'media_restart'],
   );
+});
+
+test('where a connection carries a still picture only, the camera is shown at once, then every quarter of a minute', async (context) => {
+  context.mock.timers.enable({ apis: ['setInterval'] });
+  const { call, happen, entered, local, session } = start();
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST, ADMITTED);
+  entered();
+  context.mock.timers.tick(15_000);
+  await settled();
+  assert.equal(session.said('still_send').length, 0);
+  const weak = { participant: DOCTOR, receives: 'still_picture', sends: 'high_video' };
+  happen(connected(DOCTOR), { kind: 'connection_rung_changed', ...weak });
+  await settled();
+  assert.equal(session.said('still_send').length, 1); // at once
+  context.mock.timers.tick(30_000);
+  await settled();
+  assert.deepEqual(session.said('still_send'), Array(3).fill({ picture: { scheme: 'server', jpeg: '/9j/of-video' } }));
+  local.muted = { ...local.muted, camera: true };
+  context.mock.timers.tick(15_000);
+  await settled();
+  assert.equal(session.said('still_send').length, 3);
+});
+
+test('a still of somebody is kept with its time', (context) => {
+  const { call, session } = start();
+  context.after(() => call.end());
+  session.emit('still_picture', { participant: DOCTOR, picture: { scheme: 'server', jpeg: '/9j/1' } });
+  assert.equal(call.stills[DOCTOR].jpeg, '/9j/1');
+  assert.ok(call.stills[DOCTOR].taken instanceof Date);
 });

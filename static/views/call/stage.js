@@ -124,6 +124,7 @@ export class CCallStage extends CElement {
         .speaking=${source === 'camera' && person.id === call.speaker}
         .pinnable=${pinnable}
         .remembers=${true}
+        .fresh=${source === 'camera' ? call.stills[person.id] : undefined}
         .pinned=${key === this._pinned}
         @pin=${() => this._pin(key)}
       ></c-call-tile>
@@ -289,9 +290,9 @@ function isMuted(person) {
 function stateOf(call, person, source, track) {
   if (!person.connected || call.silent.has(person.id)) return 'away';
   const rung = worse(call.me?.receives ?? 'high_video', person.sends);
-  if (rung === 'still_picture' && !call.soundOnly) return 'still';
-  const sent = person.tracks[source];
-  if (call.soundOnly || (sent?.muted ?? true)) return isBroken(call) && track ? 'live' : 'no-picture';
+  const isOff = person.tracks[source]?.muted ?? true;
+  if (rung === 'still_picture' && !call.soundOnly && !isOff) return 'still';
+  if (call.soundOnly || isOff) return isBroken(call) && track ? 'live' : 'no-picture';
   if (!track) return 'no-picture';
   return call.media.stats.frozen.has(`${person.id}/${source}`) && !isBroken(call) ? 'waiting' : 'live';
 }

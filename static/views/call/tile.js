@@ -2,6 +2,7 @@
 import { html, nothing } from 'lit';
 import { live } from 'lit/directives/live.js';
 import { formatTime, t } from '../../i18n/i18n.js';
+import { openStill } from '../../rtc/still.js';
 import { CElement } from '../element.js';
 import '../icon.js';
 import { initialsOf, lineFacts, lineText, streamOf } from './parts.js';
@@ -32,6 +33,7 @@ export class CCallTile extends CElement {
     pinned: { type: Boolean },
     filled: { type: Boolean },
     remembers: { type: Boolean },
+    fresh: { attribute: false },
     _still: { state: true },
   };
 
@@ -62,6 +64,8 @@ export class CCallTile extends CElement {
     this.filled = false;
     /** Show the last picture when the person loses the line. */
     this.remembers = false;
+    /** A still that came in place of a moving picture. @type {{ jpeg: string, taken: Date } | undefined} */
+    this.fresh = undefined;
     /** The last picture of a track that is gone, shown until there is a new one. @type {HTMLCanvasElement | null} */
     this._still = null;
     this._stillFrom = new Date(0);
@@ -85,6 +89,7 @@ export class CCallTile extends CElement {
 
   /** @param {import('lit').PropertyValues} changed */
   willUpdate(changed) {
+    if (changed.has('fresh') && this.fresh) this._open(this.fresh);
     if (this.state === 'no-picture') this._still = null;
     else if (
       this._last &&
@@ -200,6 +205,15 @@ export class CCallTile extends CElement {
     copy.className = video.className;
     copy.getContext('2d')?.drawImage(video, 0, 0, width, height);
     this._last = { copy, at: performance.now(), taken: new Date() };
+  }
+
+  /** Let a still that came be the last picture. @param {{ jpeg: string, taken: Date }} fresh */
+  async _open({ jpeg, taken }) {
+    const copy = await openStill(jpeg);
+    if (!copy || (this._last && this._last.taken > taken)) return;
+    copy.className = this.querySelector('video')?.className ?? '';
+    this._last = { copy, at: performance.now(), taken };
+    this.requestUpdate();
   }
 
   /** Fill the place when little would be cut away; otherwise show the whole picture. Screens are always whole. */

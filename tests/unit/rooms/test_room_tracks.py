@@ -2,6 +2,7 @@
 
 import pytest
 
+from kernel.ids import ParticipantId
 from rooms.commands import ChangeRung, ChangeVideoReception, MuteTrack, UnpublishTrack
 from rooms.errors import NotAdmitted, TrackAbsent
 from rooms.events import (
@@ -126,3 +127,29 @@ def test_the_same_rung_again_is_no_event_and_a_new_connection_begins_at_the_top(
 def test_who_is_not_in_the_call_has_no_rung():
     assert waiting_room().do(rung(PATIENT, Rung.AUDIO_ONLY)) == []
     assert in_call_with_pictures().do(rung(GUEST, Rung.AUDIO_ONLY)) == []
+
+
+def rungs(who: ParticipantId, *, receives: Rung = Rung.HIGH_VIDEO, sends: Rung = Rung.HIGH_VIDEO) -> ChangeRung:
+    return ChangeRung(who, receives, sends)
+
+
+def test_where_a_connection_carries_a_still_picture_a_camera_that_is_on_is_shown_in_stills():
+    stage = call()
+    stage.do(admit(GUEST), publish(DOCTOR, CAMERA))
+    assert stage.room.still_viewers(DOCTOR) == set()
+    stage.do(rungs(PATIENT, receives=Rung.STILL_PICTURE))
+    assert stage.room.still_viewers(DOCTOR) == {PATIENT}
+    assert stage.room.still_viewers(PATIENT) == set()  # whose camera is off
+    stage.do(rungs(DOCTOR, sends=Rung.STILL_PICTURE))
+    assert stage.room.still_viewers(DOCTOR) == {PATIENT, GUEST}
+    stage.do(MuteTrack(DOCTOR, CAMERA, muted=True))
+    assert stage.room.still_viewers(DOCTOR) == set()
+
+
+@pytest.mark.parametrize("rung", [Rung.AUDIO_ONLY, Rung.LIVE_TEXT, Rung.MESSAGE])
+def test_a_connection_that_carries_less_is_spared_the_stills(rung: Rung):
+    stage = call()
+    stage.do(publish(DOCTOR, CAMERA), rungs(DOCTOR, sends=Rung.STILL_PICTURE), rungs(PATIENT, receives=rung))
+    assert stage.room.still_viewers(DOCTOR) == set()
+    stage.do(rungs(PATIENT), ChangeVideoReception(PATIENT, receives_video=False))
+    assert stage.room.still_viewers(DOCTOR) == set()
