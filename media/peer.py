@@ -20,7 +20,6 @@ from rooms.events import Source
 from rooms.ports import MediaState, VideoLayer
 
 CHECKS_LIMIT_PER_S: Final = 50  # checks from addresses not yet authenticated, for each peer
-HANDSHAKE_STALL_NS: Final = 3_000_000_000
 TELL_AGAIN_NS: Final = 5_000_000_000
 QUIET_AFTER_NS: Final = 6_000_000_000  # Firefox checks every 4.1 to 5.8 s when it has nothing else to say
 _FLOWING_NS: Final = 600_000_000
@@ -75,7 +74,6 @@ class Peer:
         self._on_ready = on_ready
         self._dtls: DtlsServer | None = None
         self._opened_ns = now_ns
-        self._handshake_ns = 0  # when the attempt in progress got its first datagram
         self._checks = 0
         self._checks_ns = now_ns
         self._authentic_checks = 0
@@ -133,22 +131,16 @@ class Peer:
                 self._dtls.verify(self.negotiation.fingerprint)
         return None
 
-    def feed(self, datagram: bytes, now_ns: int) -> None:
+    def feed(self, datagram: bytes) -> None:
         """Take a DTLS datagram from one of the peer's addresses."""
         if self._dtls is not None:
-            self._handshake_ns = self._handshake_ns or now_ns
             self._dtls.feed(datagram)
             self._settle()
 
-    def tend(self, now_ns: int) -> None:
+    def tend(self) -> None:
         """Keep an unfinished handshake going."""
-        if self._dtls is None or self._dtls.state is not DtlsState.HANDSHAKING:
-            return
-        self._dtls.expire()
-        if self._handshake_ns and now_ns - self._handshake_ns > HANDSHAKE_STALL_NS:
-            self._handshake_ns = now_ns
-            self._dtls.renew()
-        self._settle()
+        if self._dtls is not None:
+            self._dtls.expire()
 
     def is_flooding(self, now_ns: int) -> bool:
         """Whether the peer itself, and nobody in its name, has sent more than it may."""

@@ -264,7 +264,7 @@ class UdpMediaPlane:
         self._path.tick()
         now_ns = self._clock_ns()
         for media, peer in list(self._by_link.values()):
-            peer.tend(now_ns)
+            peer.tend()
             if peer.is_flooding(now_ns):
                 self._end_flood(media, peer, now_ns)
         if self._ticks % JUDGE_TICKS == 0:
@@ -340,7 +340,7 @@ class UdpMediaPlane:
             self._path.drops["stranger"] += 1
             return
         media, peer = self._by_link[link]
-        peer.feed(data, self._path.now_ns)
+        peer.feed(data)
         self._judge(media, peer)
 
     def _send_quietly(self, octets: bytes, address: Address) -> None:

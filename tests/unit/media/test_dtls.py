@@ -2,10 +2,11 @@
 
 from contextlib import suppress
 
+import pytest
 from OpenSSL import SSL
 
 from media.bindings import AEAD_PROFILES, Certificate
-from media.dtls import ATTEMPT_LIMIT, DATAGRAM_LIMIT, DtlsServer, DtlsState, pack_records
+from media.dtls import ATTEMPTS_LIMIT, DATAGRAM_LIMIT, DtlsServer, DtlsState, _records, pack_records
 from media.srtp import SrtpKeys
 
 SERVER = Certificate()
@@ -128,28 +129,177 @@ def test_every_datagram_fits_a_path_and_is_cut_at_records() -> None:
 
 
 def test_records_are_packed_whole() -> None:
-    def record(size: int) -> bytes:
-        return b"\x16\xfe\xfd" + bytes(8) + size.to_bytes(2, "big") + bytes(size)
-
-    small, large = record(300), record(1100)
+    small, large = record(22, bytes(300)), record(22, bytes(1100))
     assert pack_records(small + small + large + small) == [small + small, large, small]
     assert pack_records(b"") == []
 
 
-def test_a_forged_alert_breaks_one_attempt_and_the_next_succeeds() -> None:
+def record(kind: int, content: bytes, *, epoch: int = 0, seq: int = 0) -> bytes:
+    head = bytes([kind]) + b"\xfe\xfd" + epoch.to_bytes(2, "big") + seq.to_bytes(6, "big")
+    return head + len(content).to_bytes(2, "big") + content
+
+
+def message(kind: int, seq: int, content: bytes, *, number: int = 0) -> bytes:
+    size = len(content).to_bytes(3, "big")
+    return record(22, bytes([kind]) + size + seq.to_bytes(2, "big") + bytes(3) + size + content, seq=number)
+
+
+ALERT = record(21, b"\x02\x28")  # fatal handshake_failure, in clear
+HARMLESS = {
+    "alerts": [ALERT],
+    "alerts before and behind something": [ALERT + record(20, b"\x01"), record(23, bytes(40)) + ALERT],
+    "change of cipher": [record(20, b"\x01")],
+    "sealed with what nobody knows": [record(kind, bytes(60), epoch=1, seq=7) for kind in (20, 21, 22, 23)],
+    "cut off": [record(22, bytes(80))[:40]],
+    "lengths that lie": [record(22, b"\x10\xff\xff\xff" + bytes(8))],
+    "numbers far ahead": [record(20, b"\x01", seq=2**48 - 1), message(20, 9, bytes(12), number=2**47)],
+    "unknown kinds": [record(kind, bytes(30)) for kind in (0, 19, 24, 63)],
+    "another version": [b"\x16\x03\x03" + record(22, bytes(30))[3:]],
+    "a ClientHello that is rubbish": [message(1, 0, bytes(60))],
+    "somebody else's ClientHello": [],  # made below, a fresh one each time
+}
+
+
+def forged(kind: str) -> list[bytes]:
+    return HARMLESS[kind] or Browser().step()
+
+
+@pytest.mark.parametrize("kind", HARMLESS)
+@pytest.mark.parametrize("stage", ["before", "after the ClientHello", "amid the second flight", "all the time"])
+def test_what_a_stranger_sends_in_the_peers_name_does_not_disturb_its_handshake(kind: str, stage: str) -> None:
     browser = Browser()
     dtls, sent = server()
     dtls.verify(browser.sha256)
-    dtls.feed(b"\x15\xfe\xfd" + bytes(8) + b"\x00\x02\x02\x28")  # fatal handshake_failure, in clear
-    assert dtls.state is DtlsState.HANDSHAKING
+
+    def strike(*stages: str) -> None:
+        if stage in {*stages, "all the time"}:
+            answers = len(sent)
+            for datagram in forged(kind) * 2:
+                dtls.feed(datagram)
+            del sent[answers:]  # what reaches the browser for it is not what it waits for
+
+    strike("before")
+    for datagram in browser.step():
+        dtls.feed(datagram)
+    dtls.expire()
+    answer = list(sent)
+    sent.clear()
+    strike("after the ClientHello")
+    browser.take(answer)
+    for datagram in browser.step():
+        for each in _records(datagram):
+            dtls.feed(each)
+            strike("amid the second flight")
+    browser.take(sent)
+    browser.step()
+    strike()
+    assert dtls.state is DtlsState.ESTABLISHED
+    assert dtls.keys is not None
+
+
+def test_twenty_forged_client_hellos_a_second_leave_room_for_the_peers_own() -> None:
+    dtls, sent = server()
+    for _ in range(100):
+        for datagram in Browser().step():
+            dtls.feed(datagram)
+        dtls.expire()
+        sent.clear()
+    browser = Browser()
+    dtls.verify(browser.sha256)
+    for datagram in browser.step():
+        dtls.feed(datagram)
+    dtls.expire()
     shake(browser, dtls, sent)
     assert dtls.state is DtlsState.ESTABLISHED
 
 
-def test_attempts_are_limited() -> None:
+def test_what_forged_client_hellos_cost_is_bounded() -> None:
+    dtls, sent = server()
+    for _ in range(200):
+        for datagram in Browser().step():
+            dtls.feed(datagram)
+    assert len(dtls._attempts) <= ATTEMPTS_LIMIT
+    answered = sum(map(len, sent))
+    assert answered < 20_000
+    assert dtls.state is DtlsState.HANDSHAKING
+
+
+def test_an_answer_that_was_lost_is_repeated_when_the_client_hello_comes_again_but_not_for_ever() -> None:
+    browser = Browser()
+    dtls, sent = server()
+    dtls.verify(browser.sha256)
+    hello = browser.step()
+    for datagram in hello:
+        dtls.feed(datagram)
+    answer = list(sent)
+    sent.clear()
+    for datagram in hello * 100:
+        dtls.feed(datagram)
+    assert sent[: len(answer)] == answer
+    assert len(sent) <= 8 * len(answer)
+    shake(browser, dtls, sent)
+    assert dtls.state is DtlsState.ESTABLISHED
+
+
+def test_the_first_client_hello_is_answered_first_even_when_it_comes_in_parts() -> None:
+    browser = Browser()
+    dtls, sent = server()
+    dtls.verify(browser.sha256)
+    (hello,) = browser.step()
+    body = hello[13 + 12 :]
+    parts = [
+        record(22, hello[13:19] + start.to_bytes(3, "big") + len(part).to_bytes(3, "big") + part, seq=number)
+        for number, (start, part) in enumerate(((0, body[:80]), (80, body[80:])))
+    ]
+    dtls.feed(parts[0])
+    for datagram in Browser().step():
+        dtls.feed(datagram)
+    assert sent == []
+    dtls.feed(parts[1])
+    assert sent
+    shake(browser, dtls, sent)
+    assert dtls.state is DtlsState.ESTABLISHED
+
+
+def test_whoever_comes_second_is_answered_a_moment_later() -> None:
+    browser = Browser()
+    dtls, sent = server()
+    dtls.verify(browser.sha256)
+    for datagram in Browser().step():
+        dtls.feed(datagram)
+    sent.clear()
+    for datagram in browser.step():
+        dtls.feed(datagram)
+    assert sent == []
+    dtls.expire()
+    shake(browser, dtls, sent)
+    assert dtls.state is DtlsState.ESTABLISHED
+
+
+def test_a_forged_second_flight_ends_the_connection_within_a_second_so_that_the_peer_makes_another() -> None:
+    browser = Browser()
     dtls, _ = server()
-    for _ in range(ATTEMPT_LIMIT):
-        dtls.renew()
+    dtls.verify(browser.sha256)
+    for datagram in browser.step():
+        dtls.feed(datagram)
+    dtls.feed(message(11, 1, b"\xff" * 40))  # a Certificate that is none
+    assert dtls.state is DtlsState.HANDSHAKING
+    for _ in range(21):
+        dtls.expire()
+    assert dtls.state is DtlsState.FAILED
+
+
+def test_a_handshake_that_stands_still_fails_after_five_seconds_and_none_before_anything_has_come() -> None:
+    dtls, _ = server()
+    for _ in range(200):
+        dtls.expire()
+    assert dtls.state is DtlsState.HANDSHAKING
+    for datagram in Browser().step():
+        dtls.feed(datagram)
+    for _ in range(100):
+        dtls.expire()
+    assert dtls.state is DtlsState.HANDSHAKING
+    dtls.expire()
     assert dtls.state is DtlsState.FAILED
 
 
