@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import socket
+import time
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,7 @@ from kernel.ids import ParticipantId, RecordingId, RoomId
 from media.plane import UdpMediaPlane
 from media.recorder import Recorder
 from rooms.events import Source
+from rooms.ports import MediaState
 from rooms.tracks import Routing, TrackRef
 
 HOST: Final = "127.0.0.1"
@@ -26,10 +28,15 @@ _SOCKET_BUFFER_BYTES: Final = 4 * 1024 * 1024  # as ours
 _PATIENCE: Final = timedelta(minutes=2)  # with those who wait until all rooms are there
 
 
-class RecordingCarrier(Carrier):
-    """Remembers whether a recording failed."""
+class WatchfulCarrier(Carrier):
+    """Remembers whether a recording failed, and when somebody was cut off (CLOCK_MONOTONIC)."""
 
     failed = ""
+    cut_off_s = 0.0
+
+    def state_changed(self, room: RoomId, participant: ParticipantId, state: MediaState) -> None:  # noqa: ARG002
+        if state is MediaState.CUT_OFF and not self.cut_off_s:
+            self.cut_off_s = time.monotonic()
 
     def recording_failed(self, room: RoomId, recording: RecordingId, reason: str) -> None:  # noqa: ARG002
         self.failed = reason
@@ -40,7 +47,7 @@ async def serve_plane(pipe: Pipe, *, recording: bool) -> None:
     with TemporaryDirectory() as folder:
         recorder = Recorder(BlobSink(Path(folder)))
         plane = UdpMediaPlane(now=utc_now, host=HOST, recorder=recorder, gone_after=_PATIENCE)
-        carrier = RecordingCarrier(pipe)
+        carrier = WatchfulCarrier(pipe)
         plane.observe(carrier)
         await plane.open()
         rooms: dict[str, RoomId] = {}
@@ -50,8 +57,18 @@ async def serve_plane(pipe: Pipe, *, recording: bool) -> None:
             elif "count" in message:
                 dropped = {name: count for name, count in plane.stats().items() if name.startswith("dropped_")}
                 pipe.send(
-                    {"lost": recorder.overruns, "behind": recorder.queued_packets, "failed": carrier.failed, **dropped}
+                    {
+                        "lost": recorder.overruns,
+                        "behind": recorder.queued_packets,
+                        "failed": carrier.failed,
+                        "cut_off_s": carrier.cut_off_s,
+                        **dropped,
+                    }
                 )
+            elif "leave" in message:
+                plane.leave(rooms.pop(message["leave"]), ParticipantId(message["leave"]))
+            elif "restart" in message:
+                plane.restart(rooms[message["restart"]], ParticipantId(message["restart"]))
             else:
                 who = message["participant"]
                 plane.answer(rooms[who], ParticipantId(who), message["generation"], message["sdp"])

@@ -23,9 +23,9 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.generator import KEY_FRAME
 from benchmarks.media_peer import MediaPeer
@@ -208,7 +208,7 @@ def _p99(values: list[float]) -> float:
 async def trial(carrier: str, rooms: int, *, core: int) -> Trial:
     """Open `rooms` at a fresh server on `core`, let everybody talk, and see."""
     async with server_process("benchmarks.room_server", "--carrier", carrier, "--core", str(core)) as pipe:
-        people = await (_bare_people(pipe, rooms) if carrier == "bare" else _people(pipe, rooms))
+        people = await (_bare_people(pipe, rooms) if carrier == "bare" else connected_people(pipe, rooms))
         try:
             lost, p99_s, lag_s = exchange(people)
             pipe.send({"count": True})
@@ -224,31 +224,38 @@ async def trial(carrier: str, rooms: int, *, core: int) -> Trial:
     return made
 
 
-async def _people(pipe: Pipe, rooms: int) -> list[Person]:
+async def connected_people(pipe: Pipe, rooms: int) -> list[Person]:
     """Connect two people to each room of our plane."""
     people: list[Person] = []
     loop = asyncio.get_running_loop()
     for room in range(rooms):
         pipe.send({"open": room})
-        pair = [await _connect(pipe, first_ssrc=1000 + 20 * (2 * room + place)) for place in range(2)]
+        pair = [await connect(pipe, first_ssrc=1000 + 20 * (2 * room + place)) for place in range(2)]
         for peer in pair:
             loop.remove_reader(peer.socket)
             peer.socket.connect(peer.server)
-        people += _acquainted([_person(peer) for peer in pair])
+        people += _acquainted([person_of(peer) for peer in pair])
     return people
 
 
-async def _connect(pipe: Pipe, *, first_ssrc: int) -> MediaPeer:
+async def connect(pipe: Pipe, *, first_ssrc: int) -> MediaPeer:
+    """Take the next offer of the plane, answer it and connect."""
     message = await pipe.receive()
-    receive = {mid: TrackRef(ParticipantId(who), Source(what)) for mid, (who, what) in message["receive"].items()}
-    publish = {mid: Source(source) for mid, source in message["publish"].items()}
-    peer = MediaPeer(MediaOffer(message["generation"], message["sdp"], publish, receive), first_ssrc=first_ssrc)
+    peer = MediaPeer(offer_of(message), first_ssrc=first_ssrc)
     pipe.send({"participant": message["participant"], "generation": message["generation"], "sdp": peer.answer()})
     await peer.connect()
     return peer
 
 
-def _person(peer: MediaPeer) -> Person:
+def offer_of(message: Mapping[str, Any]) -> MediaOffer:
+    """Return the offer that the plane's process has sent."""
+    receive = {mid: TrackRef(ParticipantId(who), Source(what)) for mid, (who, what) in message["receive"].items()}
+    publish = {mid: Source(source) for mid, source in message["publish"].items()}
+    return MediaOffer(message["generation"], message["sdp"], publish, receive)
+
+
+def person_of(peer: MediaPeer) -> Person:
+    """Return a connected peer as somebody who talks."""
     assert peer.srtp is not None, "connected"
     ssrcs = {OPUS: peer.ssrcs[Source.MICROPHONE][0], VP8: peer.ssrcs[Source.CAMERA][0]}
     person = Person(peer.socket, peer.srtp.seal, ssrcs=ssrcs)
