@@ -26,7 +26,8 @@ from media.bindings import (
     srtp_unprotect,
     srtp_unprotect_rtcp,
 )
-from media.dtls import pack_records
+from media.dtls import DATAGRAM_LIMIT
+from media.dtls_records import pack_records
 from media.packet_path import OPUS
 from media.srtp import SrtpKeys
 from media.stun import binding_success, parse_binding_request
@@ -109,7 +110,7 @@ class MediaPeer:
         self._checked = asyncio.Event()
         self._ssl = SSL.Connection(_context(srtp_profiles) if srtp_profiles else _CONTEXT)
         self._ssl.set_connect_state()
-        self._ssl.set_ciphertext_mtu(1200)
+        self._ssl.set_ciphertext_mtu(DATAGRAM_LIMIT)
         self.socket = self._new_socket()
 
     @property
@@ -281,7 +282,7 @@ class MediaPeer:
         with suppress(SSL.WantReadError):
             while True:
                 written += self._ssl.bio_read(65536)
-        for datagram in pack_records(bytes(written)):
+        for datagram in pack_records(bytes(written), DATAGRAM_LIMIT):
             self.transmit(datagram)
 
 

@@ -24,6 +24,8 @@ srtp_protect_rtcp: Final[Any] = _lib.srtp_protect_rtcp
 srtp_unprotect_rtcp: Final[Any] = _lib.srtp_unprotect_rtcp
 memmove: Final[Any] = _ffi.memmove  # memmove(pointer | buffer, pointer | buffer, size)
 
+_DTLS_1_2: Final = 0xFEFD
+
 SRTP_TRAILER_LIMIT: Final = 16 + 4 + 128  # bytes that sealing may add: tag, SRTCP index, MKI
 
 
@@ -101,7 +103,11 @@ class Certificate:
     def context(self) -> SSL.Context:
         """Return a new DTLS server context that asks for the peer's certificate and leaves judging it to the caller."""
         context = SSL.Context(SSL.DTLS_METHOD)
+        context.set_min_proto_version(_DTLS_1_2)
+        context.set_max_proto_version(_DTLS_1_2)
         context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_QUERY_MTU | SSL.OP_NO_RENEGOTIATION)
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)  # who came back by a session would prove nothing
+        context.set_cookie_verify_callback(lambda *_: True)  # it is the caller who has verified it
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
         context.use_certificate(self._certificate._cert)  # noqa: SLF001
         context.use_privatekey(self._certificate._key)  # noqa: SLF001

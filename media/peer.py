@@ -20,6 +20,7 @@ from rooms.events import Source
 from rooms.ports import MediaState, VideoLayer
 
 CHECKS_LIMIT_PER_S: Final = 50  # checks from addresses not yet authenticated, for each peer
+DTLS_LIMIT_PER_S: Final = 500  # DTLS datagrams from a peer's addresses; a handshake has ten, and some repeated
 TELL_AGAIN_NS: Final = 5_000_000_000
 QUIET_AFTER_NS: Final = 6_000_000_000  # Firefox checks every 4.1 to 5.8 s when it has nothing else to say
 _FLOWING_NS: Final = 600_000_000
@@ -32,6 +33,23 @@ class _Told(NamedTuple):
 
     layers: tuple[int, ...]
     again_ns: int
+
+
+class _PerSecond:
+    """Allows so many in each second, and no more."""
+
+    __slots__ = ("_begun_ns", "_count", "_limit")
+
+    def __init__(self, limit: int, now_ns: int) -> None:
+        self._limit = limit
+        self._begun_ns = now_ns
+        self._count = 0
+
+    def allow(self, now_ns: int) -> bool:
+        if now_ns - self._begun_ns >= _SECOND_NS:
+            self._begun_ns, self._count = now_ns, 0
+        self._count += 1
+        return self._count <= self._limit
 
 
 class Peer:
@@ -74,8 +92,8 @@ class Peer:
         self._on_ready = on_ready
         self._dtls: DtlsServer | None = None
         self._opened_ns = now_ns
-        self._checks = 0
-        self._checks_ns = now_ns
+        self._checks = _PerSecond(CHECKS_LIMIT_PER_S, now_ns)
+        self._dtls_datagrams = _PerSecond(DTLS_LIMIT_PER_S, now_ns)
         self._authentic_checks = 0
         self._flood = FloodMeter(now_ns)
         self._microphone_count = 0
@@ -109,12 +127,8 @@ class Peer:
     def check(self, request: BindingRequest, address: Address, now_ns: int) -> str | None:
         """Answer a connectivity check. Returns why it was not answered, as the name of a drop counter."""
         known = self._path.link_at(address) is self.link
-        if not known:
-            if now_ns - self._checks_ns >= _SECOND_NS:
-                self._checks_ns, self._checks = now_ns, 0
-            self._checks += 1
-            if self._checks > CHECKS_LIMIT_PER_S:
-                return "stun_limited"
+        if not known and not self._checks.allow(now_ns):
+            return "stun_limited"
         credentials = next((each for each in self.credentials if each.ufrag == request.local_ufrag), None)
         if credentials is None or not request.is_authentic(credentials.password):
             return "stun_unauthenticated"
@@ -131,11 +145,14 @@ class Peer:
                 self._dtls.verify(self.negotiation.fingerprint)
         return None
 
-    def feed(self, datagram: bytes) -> None:
-        """Take a DTLS datagram from one of the peer's addresses."""
+    def feed(self, datagram: bytes, now_ns: int) -> str | None:
+        """Take a DTLS datagram from one of the peer's addresses. Returns why not, as the name of a drop counter."""
+        if not self._dtls_datagrams.allow(now_ns):
+            return "dtls_limited"
         if self._dtls is not None:
             self._dtls.feed(datagram)
             self._settle()
+        return None
 
     def tend(self) -> None:
         """Keep an unfinished handshake going."""

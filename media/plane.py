@@ -340,7 +340,9 @@ class UdpMediaPlane:
             self._path.drops["stranger"] += 1
             return
         media, peer = self._by_link[link]
-        peer.feed(data)
+        refusal = peer.feed(data, self._path.now_ns)
+        if refusal is not None:
+            self._path.drops[refusal] += 1
         self._judge(media, peer)
 
     def _send_quietly(self, octets: bytes, address: Address) -> None:

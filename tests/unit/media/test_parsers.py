@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from kernel.errors import Invalid
 from media import rtcp
-from media.dtls import pack_records
+from media.dtls_records import pack_records
 from media.sdp import parse_answer
 from media.stun import parse_binding_request
 
@@ -35,7 +35,7 @@ def test_compounds(kind: int, form: int, body: bytes) -> None:
 
 @given(st.binary(max_size=6000))
 def test_records(written: bytes) -> None:
-    datagrams = pack_records(written)
+    datagrams = pack_records(written, 1200)
     assert written.startswith(b"".join(datagrams))
     assert all(datagrams)
     assert len(datagrams) <= 1 + len(written) // 13
