@@ -1,5 +1,6 @@
-"""Who sends more than a browser can mean: a leaky bucket for each peer, looked at by the clock, not by the packet."""
+"""Who sends more, or begins anew more often, than a browser can mean: leaky buckets, looked at by the clock."""
 
+from collections.abc import Hashable
 from typing import Final
 
 PACKETS_PER_S: Final = 3000
@@ -10,6 +11,10 @@ BURST_S: Final = 3
 """A way that stood still gives at once what it held back; so much of it is forgiven."""
 CHECK_PACKETS: Final = 10
 """What one connectivity check counts as: two HMACs and an answer take that much longer than a packet."""
+BEGINNINGS_PER_S: Final = 1
+"""New connections and restarts of ICE: whoever has lost the network asks for one every two seconds at most."""
+BEGINNINGS_BURST: Final = 30
+"""So many are forgiven, to somebody who tries one network after the other or reloads the page again and again."""
 
 _SECOND_NS: Final = 1_000_000_000
 
@@ -38,3 +43,29 @@ class FloodMeter:
         self._packets = max(self._packets - PACKETS_PER_S * elapsed_ns // _SECOND_NS, 0)
         self._octets = max(self._octets - OCTETS_PER_S * elapsed_ns // _SECOND_NS, 0)
         return flooded
+
+
+class RenegotiationMeter:
+    """How often each participant began anew of late; whoever has not for a while is forgotten."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last: dict[Hashable, tuple[int, int]] = {}  # how full the bucket was, and when
+
+    def __len__(self) -> int:
+        return len(self._last)
+
+    def is_endless(self, who: Hashable, now_ns: int) -> bool:
+        """Count one beginning, and tell whether it is one too many."""
+        self._last = {each: last for each, last in self._last.items() if _left(last, now_ns)}
+        count = 1 + _left(self._last.pop(who, (0, now_ns)), now_ns)
+        if count > BEGINNINGS_BURST:
+            return True
+        self._last[who] = (count, now_ns)
+        return False
+
+
+def _left(last: tuple[int, int], now_ns: int) -> int:
+    count, at_ns = last
+    return max(count - BEGINNINGS_PER_S * (now_ns - at_ns) // _SECOND_NS, 0)

@@ -12,6 +12,7 @@ from OpenSSL import SSL
 from kernel.clock import Now, monotonic_ns
 from kernel.ids import ParticipantId, RecordingId, RoomId
 from media.bindings import Certificate, own_addresses
+from media.flood import RenegotiationMeter
 from media.forwarder import Forwarder
 from media.negotiation import Site
 from media.packet_path import Link, PacketPath
@@ -83,6 +84,7 @@ class UdpMediaPlane:
         self._offering: set[Peer] = set()
         self._cut_off: dict[tuple[RoomId, ParticipantId], int] = {}  # until when
         self._times_cut_off = 0
+        self._beginnings = RenegotiationMeter()
         self._timer: asyncio.TimerHandle | None = None
         self._ticks = 0
 
@@ -138,7 +140,7 @@ class UdpMediaPlane:
     def join(self, room: RoomId, participant: ParticipantId) -> None:
         if self._clock_ns() < self._cut_off.get((room, participant), 0):
             self._tell_cut_off(room, participant)
-        else:
+        elif not self._renegotiates_endlessly(room, participant):
             self._cut_off.pop((room, participant), None)
             self._room(room).join(participant)
 
@@ -151,6 +153,8 @@ class UdpMediaPlane:
         peer = self._peer(room, participant)
         if peer is None:
             self.join(room, participant)
+            return
+        if self._renegotiates_endlessly(room, participant):
             return
         stale = peer.restart()
         if stale is not None:
@@ -266,7 +270,7 @@ class UdpMediaPlane:
         for media, peer in list(self._by_link.values()):
             peer.tend()
             if peer.is_flooding(now_ns):
-                self._end_flood(media, peer, now_ns)
+                self._end_flood(media, peer.participant, now_ns)
         if self._ticks % JUDGE_TICKS == 0:
             for media, peer in list(self._by_link.values()):
                 self._judge(media, peer)
@@ -279,14 +283,22 @@ class UdpMediaPlane:
             for media in list(self._rooms.values()):
                 self._measure(media, now_ns)
 
-    def _end_flood(self, media: RoomMedia, peer: Peer, now_ns: int) -> None:
+    def _renegotiates_endlessly(self, room: RoomId, participant: ParticipantId) -> bool:
+        """Count a beginning, and cut off whoever makes one too many."""
+        now_ns = self._clock_ns()
+        if not self._beginnings.is_endless((room, participant), now_ns):
+            return False
+        self._end_flood(self._room(room), participant, now_ns)
+        return True
+
+    def _end_flood(self, media: RoomMedia, participant: ParticipantId, now_ns: int) -> None:
         """Forget the peer, so that what it goes on sending is a stranger's, and let it have no other for a while."""
         self._times_cut_off += 1
         _log.warning("a participant sent more than a browser can mean", extra={"room": media.room})
         self._cut_off = {who: until_ns for who, until_ns in self._cut_off.items() if until_ns > now_ns}
-        self._cut_off[media.room, peer.participant] = now_ns + CUT_OFF_NS
-        media.leave(peer.participant)
-        self._tell_cut_off(media.room, peer.participant)
+        self._cut_off[media.room, participant] = now_ns + CUT_OFF_NS
+        media.leave(participant)
+        self._tell_cut_off(media.room, participant)
         self._forget_if_empty(media)
 
     def _judge(self, media: RoomMedia, peer: Peer) -> None:

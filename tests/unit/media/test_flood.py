@@ -1,6 +1,13 @@
 """What a browser may send, and from when on it is a flood."""
 
-from media.flood import BURST_S, OCTETS_PER_S, PACKETS_PER_S, FloodMeter
+from media.flood import (
+    BEGINNINGS_BURST,
+    BURST_S,
+    OCTETS_PER_S,
+    PACKETS_PER_S,
+    FloodMeter,
+    RenegotiationMeter,
+)
 
 TICK_NS = 50_000_000
 
@@ -41,3 +48,22 @@ def test_the_bucket_empties() -> None:
     assert not meter.is_flooded(burst, 0, TICK_NS)
     assert not meter.is_flooded(burst, 0, TICK_NS + BURST_S * 1_000_000_000)
     assert not meter.is_flooded(2 * burst, 0, 2 * TICK_NS + BURST_S * 1_000_000_000)
+
+
+def test_whoever_begins_anew_every_two_seconds_may_do_so_for_an_hour() -> None:
+    meter = RenegotiationMeter()
+    assert not any(meter.is_endless("anne", second * 10**9) for second in range(0, 3600, 2))
+
+
+def test_whoever_begins_anew_without_end_is_noticed_and_others_are_not_blamed() -> None:
+    meter = RenegotiationMeter()
+    assert not any(meter.is_endless("anne", 5) for _ in range(BEGINNINGS_BURST))
+    assert meter.is_endless("anne", 5)
+    assert not meter.is_endless("bo", 5)
+
+
+def test_beginnings_are_forgotten() -> None:
+    meter = RenegotiationMeter()
+    for number in range(1000):
+        meter.is_endless(number, number * 10**8)
+    assert len(meter) <= 11

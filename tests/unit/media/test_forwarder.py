@@ -134,3 +134,57 @@ def test_authentic_rubbish_is_dropped_and_the_next_packet_passes(packets: list[t
     assert [packet[20:] for packet in node.to(BO) if packet and packet[1] == 111] == [b"sound"]
     assert len(node.anne.streams) <= STREAM_LIMIT
     assert len(node.anne.addresses) <= ADDRESS_LIMIT
+
+
+elements = st.lists(
+    st.tuples(st.integers(0, 15), st.binary(min_size=1, max_size=16)).map(
+        lambda each: bytes([each[0] << 4 | len(each[1]) - 1]) + each[1]
+    )
+    | st.sampled_from([b"\0", b"\xf0", b"\x31", b"\x210", b"\x211"]),
+    max_size=6,
+).map(b"".join)
+extensions = st.builds(
+    lambda form, words, body: struct.pack("!HH", form, words) + body,
+    st.sampled_from([0xBEDE, 0x1000, 0]),
+    st.integers(0, 12) | st.just(0xFFFF),
+    elements | st.binary(max_size=40),
+)
+payloads = st.binary(max_size=40) | st.sampled_from([KEY_FRAME, b"\x90\xf0\x80", b"\x7f\x00\x13\xff"])
+
+
+def outcome(opened: bytes, behind: int) -> tuple[list[bytes], dict[str, int], int]:
+    """Let a packet of Anne's that was opened be taken, with so many octets of a value behind it in the buffer."""
+    node = Node()
+    node.path.buffer.octets[:] = bytes([behind]) * len(node.path.buffer.octets)
+    node.path.buffer.octets[: len(opened)] = opened
+    node.path._take_media(node.anne, len(opened))
+    node.path.flush()
+    return [packet[20:] for packet in node.to(BO)], dict(node.path.drops), len(node.anne.streams)
+
+
+@settings(max_examples=500)
+@given(headers, extensions | st.just(b""), payloads)
+def test_a_header_is_read_without_an_error_and_never_beyond_its_packet(head: bytes, block: bytes, body: bytes) -> None:
+    opened = head + block + body
+    assert outcome(opened, 0x00) == outcome(opened, 0xFF) == outcome(opened, 0x90)
+
+
+@given(
+    st.integers(0, 0x3FFF),
+    st.binary(min_size=1, max_size=900),
+    st.lists(st.integers(0, 0xFFFFFFFF), max_size=15),
+    elements,
+)
+def test_what_is_forwarded_is_the_payload_that_was_sent_whatever_the_header_brings(
+    seq: int, sound: bytes, contributors: list[int], block: bytes
+) -> None:
+    node = Node()
+    words = (len(block) + 3) // 4
+    packet = struct.pack("!BBHII", 0x90 | len(contributors), 111, seq, 7, 10) + b"".join(
+        each.to_bytes(4, "big") for each in contributors
+    )
+    packet += struct.pack("!HH", 0xBEDE, words) + block.ljust(4 * words, b"\0") + sound
+    node.path.buffer.octets[: len(packet)] = packet
+    node.path._take_media(node.anne, len(packet))
+    node.path.flush()
+    assert [sent[20:] for sent in node.to(BO) if sent[1] & 0x7F == 111] == [sound]

@@ -5,7 +5,18 @@ from hypothesis import strategies as st
 
 from kernel.errors import Invalid
 from media import rtcp
-from media.dtls_records import pack_records
+from media.dtls_records import (
+    CERTIFICATE,
+    HANDSHAKE,
+    Fragment,
+    Reassembly,
+    cookie_of,
+    fragments,
+    message,
+    pack_records,
+    record,
+    records,
+)
 from media.sdp import parse_answer
 from media.stun import parse_binding_request
 
@@ -39,6 +50,31 @@ def test_records(written: bytes) -> None:
     assert written.startswith(b"".join(datagrams))
     assert all(datagrams)
     assert len(datagrams) <= 1 + len(written) // 13
+
+
+@given(st.binary(max_size=600), st.integers(0, 2**47), st.binary(max_size=400))
+def test_dtls_records_and_messages(data: bytes, number: int, body: bytes) -> None:
+    whole = message(CERTIFICATE, 2, body)
+    (found,) = records(record(HANDSHAKE, number, whole))
+    assert [Reassembly().take(part) for part in fragments(found.body)] == [whole]
+    shaped = b"\x16\xfe\xfd" + bytes(8) + len(data).to_bytes(2, "big") + data
+    for each in (data, shaped, b"\x01" + data):
+        assert len(each) >= sum(len(found.octets) for found in records(each))
+        assert len(each) >= sum(len(part.body) for part in fragments(each))
+        cookie = cookie_of(each)
+        assert cookie is None or cookie in each
+
+
+@given(st.binary(min_size=1, max_size=300), st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), max_size=30))
+def test_a_message_is_whole_when_all_of_it_has_come(body: bytes, cuts: list[tuple[int, int]]) -> None:
+    size, reassembly, came = len(body), Reassembly(), set[int]()
+    for start, end in (*cuts, (0, size // 2), (size // 2, size)):
+        part = body[start:end]
+        came |= set(range(min(start, size), min(start, size) + len(part)))
+        whole = reassembly.take(Fragment(CERTIFICATE, size, 2, min(start, size), part))
+        assert whole == (message(CERTIFICATE, 2, body) if len(came) == size else None)
+        if whole is not None:
+            break
 
 
 @given(

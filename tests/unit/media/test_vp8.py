@@ -3,7 +3,7 @@ from aiortc.codecs.vpx import VpxPayloadDescriptor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.vp8 import Vp8Assembler, key_frame_size, split_payload
+from media.vp8 import Vp8Assembler, key_frame_size, picture_numbers, renumber_picture, split_payload
 
 KEY = (
     bytes.fromhex("10020000")[:3]
@@ -41,6 +41,37 @@ def test_garbage_is_refused_or_split_but_nothing_else(payload: bytes) -> None:
     except ValueError:
         return
     assert 0 < length < len(payload)
+
+
+@given(st.binary(max_size=40), st.binary(min_size=5, max_size=5), st.binary(min_size=5, max_size=5))
+def test_nothing_outside_a_payload_is_read_or_changed(payload: bytes, before: bytes, behind: bytes) -> None:
+    shift = (0x1234, 0x56)
+    octets, others = bytearray(before + payload + behind), bytearray(behind + payload + before)
+    renumber_picture(octets, 5, len(payload), shift)
+    renumber_picture(others, 5, len(payload), shift)
+    changed = octets[5:-5]
+    assert changed == others[5:-5]
+    assert octets == before + changed + behind
+    numbers = picture_numbers(payload)
+    assert (numbers is None) == (picture_numbers(bytes(changed)) is None)
+    if numbers is None:
+        assert changed == payload
+
+
+@given(st.integers(0, 0x7FFF), st.integers(0, 255), st.integers(0, 0x7FFF), st.integers(0, 255), st.booleans())
+def test_numbers_that_were_shifted_are_read_as_such_and_shifted_back(
+    picture: int, base: int, picture_shift: int, base_shift: int, has_base: bool
+) -> None:
+    descriptor = bytes([0x90, 0xC0 if has_base else 0x80]) + (0x8000 | picture).to_bytes(2, "big")
+    payload = descriptor + bytes([base] if has_base else []) + b"data"
+    assert picture_numbers(payload) == (picture, base if has_base else 0)
+    octets = bytearray(payload)
+    renumber_picture(octets, 0, len(octets), (picture_shift, base_shift))
+    shifted = (picture + picture_shift) & 0x7FFF, (base + base_shift) & 0xFF if has_base else 0
+    assert picture_numbers(bytes(octets)) == shifted
+    assert split_payload(bytes(octets)) == split_payload(payload)
+    renumber_picture(octets, 0, len(octets), (-picture_shift, -base_shift))
+    assert octets == payload
 
 
 def test_a_key_frame_tells_its_size_and_a_delta_frame_does_not() -> None:
