@@ -35,7 +35,7 @@
  *   for the doctor: admit(participant), hold(participant), remove(participant), startRecording(), stopRecording(), finish()
  *
  * Notices: { kind: 'text_only' | 'admitted' | 'held' | 'message' | 'arrived' | 'joined' | 'back' | 'gone' | 'recording_started' |
- *            'recording_stopped' | 'consent' | 'screen_ended' | 'device_lost' | 'cut_off', participant?, name?, text?, decision?, reason? }
+ *            'recording_stopped' | 'consent' | 'screen_ended' | 'device_lost', participant?, name?, text?, decision?, reason? }
  */
 import { conversation, emptyChat, reduceChat, TYPING_SHOWN_MS, TYPING_TOLD_EVERY_MS, typists } from './chat.js';
 import { isPictureless, rungOf, said, showsStills } from './ladder.js';
@@ -112,6 +112,7 @@ export class CallController {
     this._seated = false;
     this._live = false; // false while the past is being replayed: nothing in it is news
     this._mediaOn = false;
+    this.cutOff = false; // the server will have none of our media for a while
     this._isStill = false; // somebody sees stills of our camera
     this._withheld = false; // our pictures: our connection would lose the voice over them
     /** What the server has been told of our tracks. @type {Map<Source, boolean>} */
@@ -426,7 +427,8 @@ export class CallController {
     if (participant === this.you?.participant) {
       if (!this._mediaOn) return;
       this.media.told(state);
-      if (state === 'cut_off') this._notice({ kind: 'cut_off' });
+      this.cutOff = state === 'cut_off';
+      this._tell();
       return;
     }
     if (this.silent.has(participant) === (state === 'silent')) return;
@@ -588,6 +590,12 @@ export class CallController {
       this._mediaOn = false; // the line broke: the next entry begins anew
     });
     this._onLocal();
+  }
+
+  /** After having been cut off: ask for media again. The server says so if it is too early. */
+  tryMediaAgain() {
+    this._mediaOn = false;
+    this._settle();
   }
 
   _stopMedia() {

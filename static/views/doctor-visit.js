@@ -452,8 +452,6 @@ export class CDoctorVisit extends Page {
         return announce(t('call.joined', { name }));
       case 'gone':
         return announce(t('call.person_away', { name }));
-      case 'cut_off':
-        return toast(t('call.cut_off'), { kind: 'warning' });
       case 'consent':
         return toast(t(`visit.told.${decision}`, { name }), { kind: decision === 'given' ? 'good' : 'warning' });
       case 'recording_started':

@@ -227,8 +227,6 @@ export class CVisit extends Page {
         return announce(t('call.recording_started'), { urgent: true });
       case 'recording_stopped':
         return toast(t('call.recording_stopped'), { about: 'call' });
-      case 'cut_off':
-        return toast(t('call.cut_off'), { kind: 'warning', about: 'call' });
       case 'device_lost':
         return toast(t('call.device_lost', { kind: t(`call.${notice.text}`) }), { kind: 'warning' });
       default:

@@ -6,13 +6,14 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from kernel.clock import utc_now
 from kernel.ids import ParticipantId, RecordingId, RoomId
+from media.flood import OCTETS_PER_S, PACKETS_PER_S, FloodMeter
 from media.plane import UdpMediaPlane
 from media.stun import Address
 from rooms.events import Source
@@ -69,8 +70,8 @@ async function want({source, layers}) {
   }
   await sender.setParameters(parameters);
 }
-async function devices() {
-  const stream = await navigator.mediaDevices.getUserMedia({audio: true, video: {width: 640, height: 360}});
+async function devices(size = {width: 640, height: 360}) {
+  const stream = await navigator.mediaDevices.getUserMedia({audio: true, video: size});
   [tracks.microphone] = stream.getAudioTracks();
   [tracks.camera] = stream.getVideoTracks();
 }
@@ -290,6 +291,71 @@ async def test_whoever_meddles_with_a_handshake_in_the_browsers_own_name_does_no
         await decoded(seats, since=before)
         assert forger.forged > 300
         assert all(states == [MediaState.CONNECTING, MediaState.CONNECTED] for states in seats.states.values())
+
+
+class Watched(FloodMeter):
+    """Remembers what each peer has sent by when: (ns, packets, octets)."""
+
+    totals: ClassVar[dict[int, list[tuple[int, int, int]]]] = {}
+
+    def is_flooded(self, packets: int, octets: int, now_ns: int) -> bool:
+        self.totals.setdefault(id(self), []).append((now_ns, packets, octets))
+        return super().is_flooded(packets, octets, now_ns)
+
+
+def busiest_second() -> tuple[int, int]:
+    """Return the most packets and octets that any peer sent within a second."""
+    packets = octets = 0
+    for totals in Watched.totals.values():
+        first = 0
+        for now_ns, packets_now, octets_now in totals:
+            while now_ns - totals[first][0] > 1_000_000_000:
+                first += 1
+            packets = max(packets, packets_now - totals[first][1])
+            octets = max(octets, octets_now - totals[first][2])
+    return packets, octets
+
+
+NOISE = """async () => {
+  const canvas = document.createElement('canvas');
+  [canvas.width, canvas.height] = [1280, 720];
+  const context = canvas.getContext('2d');
+  setInterval(() => {
+    for (let square = 0; square < 900; square += 1) {
+      context.fillStyle = `hsl(${Math.random() * 360} 80% ${Math.random() * 100}%)`;
+      context.fillRect(Math.random() * 1280, Math.random() * 720, 40, 40);
+    }
+  }, 33);
+  [tracks.screen] = canvas.captureStream(30).getVideoTracks();
+  await pc.getTransceivers()[2].sender.replaceTrack(tracks.screen);
+}"""
+"""In the page: a screen that is as hard to encode as any."""
+
+
+async def test_all_that_a_browser_sends_at_a_time_stays_far_below_a_flood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("media.peer.FloodMeter", Watched)
+    mine = [TrackRef(ANNE, source) for source in Source]
+    async with two_pages() as (plane, seats):
+        await seats.pages[ANNE].evaluate("devices({width: 1280, height: 720})")
+        plane.route(ROOM, routing(*mine))
+        for who in (ANNE, BO):
+            plane.join(ROOM, who)
+
+        async def shown(frames: int) -> bool:
+            pictures = [await seats.received(BO, track) for track in mine if track.source is not Source.MICROPHONE]
+            return all((picture.get("frames") or 0) > frames for picture in pictures)
+
+        async def connected() -> bool:
+            return all(seats.states.get(who, [None])[-1] is MediaState.CONNECTED for who in (ANNE, BO))
+
+        await until(connected)
+        await seats.pages[ANNE].evaluate(NOISE)
+        await until(lambda: shown(200), seconds=60)  # until the bandwidth that is found has grown
+        packets, octets = busiest_second()
+        print(f"busiest second: {packets} packets, {octets} octets")  # noqa: T201 - seen with -s
+        assert 100 < packets < PACKETS_PER_S / 2
+        assert 100_000 < octets < OCTETS_PER_S / 2
+        assert plane.stats()["peers_cut_off"] == 0
 
 
 async def test_a_restart_of_ice_costs_no_frame() -> None:

@@ -5,6 +5,8 @@ import socket
 import struct
 import time
 
+import pytest
+
 from benchmarks.media_peer import MediaPeer, rtp
 from media import rtcp
 from media.flood import BEGINNINGS_BURST
@@ -12,6 +14,7 @@ from media.forwarder import RETRANSMISSION_LIMIT_PER_S, STREAM_LIMIT
 from media.packet_path import MID, VP8
 from media.plane import UdpMediaPlane
 from rooms.events import Source
+from rooms.ports import MediaState
 from rooms.tracks import TrackRef
 from tests.dtls_forger import forgeries
 from tests.integration.test_media_plane_network import rubbish
@@ -197,3 +200,17 @@ async def test_endless_renegotiation_over_the_socket_is_cut_off_and_the_others_g
         message = {"id": "message-1", "body": {"scheme": "server", "text": "I still see you waiting."}}
         assert (await doctor.does("chat_send", **message))["ok"]
         await patient.socket.heard("room_event", kind="message_posted")
+
+
+async def test_whoever_was_cut_off_is_let_in_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("media.plane.CUT_OFF_NS", 200_000_000)
+    async with media_call() as call:
+        call.plane.route(ROOM, routing(MICROPHONE))
+        bo = await call.seat(BO)
+        for _ in range(BEGINNINGS_BURST + 1):
+            call.plane.join(ROOM, ANNE)
+        assert call.states[ANNE][-1] is MediaState.CUT_OFF
+        monkeypatch.setattr("media.flood.BEGINNINGS_PER_S", 1000)  # as if the minute had passed
+        await until(lambda: call.plane._clock_ns() > max(call.plane._cut_off.values()))
+        anne = await call.seat(ANNE)
+        await until(lambda: bool(anne.send_sound()) and bool(bo.received(111)))

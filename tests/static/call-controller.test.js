@@ -451,6 +451,25 @@ test('only what the server says of my own media moves it', (context) => {
   assert.equal(media.heard, 'silent');
 });
 
+test('whoever is cut off is told so until their media begins again, which they may ask for', (context) => {
+  const { call, happen, entered, media, session } = start();
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST, ADMITTED);
+  entered();
+  session.emit('media_state', { participant: DOCTOR, state: 'cut_off' });
+  assert.equal(call.cutOff, false);
+  session.emit('media_state', { participant: ME, state: 'cut_off' });
+  assert.equal(call.cutOff, true);
+  assert.equal(media.heard, 'cut_off');
+  const begun = media.started;
+  call.tryMediaAgain();
+  assert.equal(media.started, begun + 1);
+  assert.equal(call.cutOff, true, 'until the server takes it');
+  session.emit('media_state', { participant: ME, state: 'connecting' });
+  assert.equal(call.cutOff, false);
+});
+
 test('whoever the server hears nothing from is shown as away until it hears them again', (context) => {
   const { call, entered, session } = start();
   context.after(() => call.end());

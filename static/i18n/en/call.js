@@ -163,7 +163,7 @@ export default {
   'call.stop_sharing': 'Stop',
   'call.reconnecting': 'The connection was lost. We are reconnecting …',
   'call.cut_off':
-    'Your browser sent more than the clinic accepts, so sound and picture were ended. Please reload the page in a minute.',
+    'Your browser sent too much, so sound and picture were ended. Messages still get through. Try again in a minute.',
   'call.messages_wait': 'Sound and picture go on. Messages follow when the connection is back.',
   'call.draining': 'The clinic’s server is restarting. We come back by ourselves.',
   'call.sound_only_now': 'Sound only.',

@@ -155,7 +155,7 @@ export default {
   'call.sharing': '您正在共享屏幕。',
   'call.stop_sharing': '停止',
   'call.reconnecting': '连接已中断，正在重新连接……',
-  'call.cut_off': '您的浏览器发送的数据超出了诊所的接收上限，音视频已中断。请一分钟后刷新页面重试。',
+  'call.cut_off': '您的浏览器发送的数据过多，音视频已中断，文字消息仍可发送。请一分钟后重试。',
   'call.messages_wait': '音视频通话正常进行，文字消息将在网络恢复后送达。',
   'call.draining': '医院服务器正在重启，将自动恢复。',
   'call.sound_only_now': '当前仅语音。',

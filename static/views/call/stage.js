@@ -215,6 +215,14 @@ export class CCallStage extends CElement {
         ><span>${call.link === 'draining' ? t('call.draining') : t('call.reconnecting')}</span>
       </div>`;
     }
+    if (call.cutOff) {
+      return html`<div class="stage-status warning" role="status" data-testid="cut-off">
+        <c-icon name="alert"></c-icon><span>${t('call.cut_off')}</span>
+        <button class="stage-action" type="button" data-testid="try-again" @click=${() => call.tryMediaAgain()}>
+          ${t('core.try_again')}
+        </button>
+      </div>`;
+    }
     const taken = interrupted(call.local.state, call.local.muted);
     if (taken !== 'none') {
       return html`<div class="stage-status warning" role="status" data-testid="interrupted">
