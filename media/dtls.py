@@ -164,8 +164,7 @@ class DtlsServer:
             self._ssl, self._hello, self._answer = ssl, hello, self._flush(ssl)
             self._flight = ClientFlight(hello + _messages(self._answer), seq + 1)
             self._held.clear()
-        except SSL.Error:
-            self._flush(ssl)  # the alert that says why
+        except SSL.Error:  # in silence: its end may be forged, and an alert would reach the peer itself
             self._forget()
 
     def _forget(self) -> None:
@@ -176,7 +175,7 @@ class DtlsServer:
         """Give OpenSSL what is proved, and what came sealed behind it."""
         if flight is None or self._ssl is None:
             return
-        self._flight = None
+        self._flight, self._hello_parts, self._answer = None, Reassembly(), b""  # of no more use
         self._ssl.bio_write(record(HANDSHAKE, self._next_number(), flight))
         self._ssl.bio_write(record(CHANGE_CIPHER_SPEC, self._next_number(), b"\x01"))
         for each in self._held:

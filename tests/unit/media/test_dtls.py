@@ -10,6 +10,8 @@ from media.dtls import DATAGRAM_LIMIT, DtlsServer, DtlsState
 from media.dtls_records import (
     CLIENT_HELLO,
     HANDSHAKE,
+    MESSAGE_HEADER,
+    RECORD_HEADER,
     fragments,
     hello_verify_request,
     message,
@@ -65,7 +67,7 @@ def in_parts(datagram: bytes) -> list[bytes]:
             parts.append(each.octets)
             continue
         for whole in fragments(each.body):
-            half = whole.length // 2 if whole.kind != CLIENT_HELLO else min(150, whole.length)
+            half = whole.length // 2 if whole.kind != CLIENT_HELLO else min(90, whole.length)
             for start, end in ((0, half), (half, whole.length)):
                 head = message(whole.kind, whole.seq, whole.body)[:6]
                 place = start.to_bytes(3, "big") + (end - start).to_bytes(3, "big")
@@ -235,6 +237,21 @@ def test_a_forged_end_of_a_hello_that_comes_before_its_beginning_is_forgotten() 
     assert not sent
     dtls.feed(beginning)
     assert not sent, "the end that came before is not believed"
+    dtls.feed(end)
+    shake(browser, dtls, sent)
+    assert dtls.state is DtlsState.ESTABLISHED
+
+
+def test_a_forged_end_of_a_hello_that_can_not_be_read_is_passed_over_in_silence() -> None:
+    browser = Browser()
+    dtls, sent = server()
+    dtls.verify(browser.sha256)
+    asks_for_cookie(browser, dtls, sent)
+    (hello,) = browser.step()
+    beginning, end = in_parts(hello)
+    dtls.feed(beginning)
+    dtls.feed(end[: RECORD_HEADER + MESSAGE_HEADER] + b"\xff" * (len(end) - RECORD_HEADER - MESSAGE_HEADER))
+    assert not sent, "an alert would end the browser's handshake"
     dtls.feed(end)
     shake(browser, dtls, sent)
     assert dtls.state is DtlsState.ESTABLISHED
