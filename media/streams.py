@@ -75,6 +75,7 @@ class Inbound:
         "level",
         "limit",
         "link",
+        "lost_before_us",
         "missing",
         "needed_ns",
         "octets",
@@ -127,6 +128,7 @@ class Inbound:
         self._transit_timestamp = -1
         self._prior_expected = 0
         self._prior_received = 0
+        self.lost_before_us = 0  # of 256, by our last report
 
     def begin_again(self, now_ns: int) -> None:
         """Forget what came before: the stream was shut, and what was dropped meanwhile was not lost."""
@@ -236,6 +238,7 @@ class Inbound:
         lost = interval - (self.received - self._prior_received)
         self._prior_expected, self._prior_received = expected, self.received
         fraction = min(255, (lost << 8) // interval) if lost > 0 and interval > 0 else 0
+        self.lost_before_us = fraction
         last_report = delay = 0
         if self.clock is not None:
             last_report = self.clock.ntp >> 16 & 0xFFFFFFFF

@@ -71,7 +71,7 @@ def test_a_weak_connection_goes_down_to_the_voice_and_comes_back_by_itself(visit
     doctor.finishes_the_visit()
     timeline = Api.sign_in(visit.api.context, "custodian").get(f"/archive/{visit.id}")["timeline"]
     rungs = [event["receives"] for event in timeline if event["kind"] == "connection_rung_changed"]
-    assert rungs[0] == "audio_only"
+    assert "audio_only" in rungs
     assert rungs[-1] == "high_video"
     visit.no_troubles()
 
