@@ -142,7 +142,7 @@ class Inbound:
         self.asked = True
         self.asked_ns = self.needed_ns = now_ns
         self._transit_timestamp = -1
-        self._prior_expected = self._prior_received = 0
+        self._prior_expected = self._prior_received = self.lost_before_us = 0
 
     def accept(self, seq: int, now_ns: int) -> int:
         """Return the extended number of a packet that is new, or 0 for one that came before or is too old."""

@@ -9,9 +9,11 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -22,7 +24,7 @@ from care.recording_time import Spans
 from care.summary import ConsultationSummary
 from care.transcript import Transcript, transcript_of
 from care.transcript_page import page_of
-from kernel.errors import NotFound
+from kernel.errors import NotFound, Overloaded
 from kernel.ids import AttachmentId, ConsultationId, RoomId
 from records.audit import chained_form
 from records.blobs import BlobStore
@@ -39,6 +41,7 @@ from rooms.ports import EventLog
 
 _READ_BYTES: Final = 256 * 1024
 _LOG_LIMIT: Final = 10_000
+PACKAGES_LIMIT: Final = 2  # written at the same time
 _ENCLOSED: Final = {"README.txt": "package_readme.txt", "verify.py": "package_check.py"}
 
 
@@ -61,7 +64,7 @@ class _Contents:
 
 
 class ArchivePackager:
-    """Methods are for the event loop; files are read in threads."""
+    """Methods are for the event loop. Files are read in threads of its own: a slow client must hold up nobody else."""
 
     def __init__(
         self,
@@ -79,20 +82,33 @@ class ArchivePackager:
         self._media = media
         self._keys = keys
         self._signer = signer
+        self._threads = ThreadPoolExecutor(PACKAGES_LIMIT, "package")
+        self._places = PACKAGES_LIMIT
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Keep a place among those who are written to at the same time; `Overloaded` when there is none."""
+        if not self._places:
+            raise Overloaded
+        self._places -= 1
+        try:
+            yield
+        finally:
+            self._places += 1
 
     async def write(self, consultation: ConsultationId, sink: Sink, *, at: datetime) -> None:
         """Write the package of a signed visit; `NotFound` when it is not signed. What `sink` raises ends it."""
+        in_thread = partial(asyncio.get_running_loop().run_in_executor, self._threads)
         contents = await self._contents(consultation, at)
         package = _Zip(_Forward(sink), f"consilium-{consultation}", at)
         try:
-            await asyncio.to_thread(self._fill, package, contents)
+            await in_thread(self._fill, package, contents)
             async with self._store.write() as work:
                 content = {"consultation": consultation, "files": package.files}
                 statement = await self._signer.state(work, consultation, StatementKind.PACKAGE, content)
-            await asyncio.to_thread(package.finish, statement)
-        except BaseException:
+            await in_thread(package.finish, statement)
+        finally:
             package.abandon()
-            raise
 
     def _fill(self, package: "_Zip", contents: _Contents) -> None:
         for path, text in contents.texts.items():
@@ -135,6 +151,7 @@ class ArchivePackager:
             "manifest/record.json": record,
             "access-log.json": _json(
                 {
+                    "complete": len(log) < _LOG_LIMIT,
                     "entries": [
                         {
                             "previous": previous.hex(),
@@ -142,7 +159,7 @@ class ArchivePackager:
                             "hash": chained.hash.hex(),
                         }
                         for previous, chained in log
-                    ]
+                    ],
                 }
             ),
         }
@@ -174,6 +191,8 @@ class _Zip:
         entry.external_attr = 0o600 << 16
         with self._zip.open(entry, "w", force_zip64=True) as content:
             for chunk in chunks:
+                if not self.sink.is_open:
+                    raise ConnectionAbortedError
                 digest.update(chunk)
                 content.write(chunk)
         self.files[path] = digest.hexdigest()
@@ -184,9 +203,8 @@ class _Zip:
         self._zip.close()
 
     def abandon(self) -> None:
-        """Leave what is written without an end, so that nobody takes it for a package."""
+        """Let nothing more be written: what has no end yet never has one, so that nobody takes it for a package."""
         self.sink.is_open = False
-        self._zip.close()
 
 
 class _Forward:

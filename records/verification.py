@@ -64,7 +64,7 @@ class ArchiveVerifier:
         self._blobs = blobs
         self._keys = keys
         self._monotonic = monotonic
-        self._walking = asyncio.Lock()
+        self._checking = asyncio.Lock()
         self._walked: tuple[float, ChainReport] | None = None
         self._sound_films: dict[str, float] = {}  # hash of the film -> until when it need not be read again
 
@@ -103,11 +103,11 @@ class ArchiveVerifier:
         )
 
     async def check(self, consultation: ConsultationId) -> Verdict:
-        """As `verify`; the checks of ten minutes share one walk through the access log."""
-        async with self._walking:
+        """As `verify`, one after the other; the checks of ten minutes share one walk through the access log."""
+        async with self._checking:
             if self._walked is None or self._monotonic() - self._walked[0] > _WALK_LASTS_S:
                 self._walked = (self._monotonic(), await self.chain())
-        verdict = await self.verify(consultation, self._walked[1])
+            verdict = await self.verify(consultation, self._walked[1])
         if verdict.fault is not None:
             self._sound_films.clear()
         return verdict

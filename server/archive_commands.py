@@ -19,21 +19,20 @@ from kernel.ids import ConsultationId
 from records.blobs import BlobStore
 from records.canonical_json import instant
 from records.event_log import SqlEventLog
-from records.manifest_signing import ManifestSigner
-from records.package import ArchivePackager, key_view
+from records.package import key_view
 from records.recorded_media import RecordedMedia
 from records.sealing import Sealer
-from records.signing_keys import SigningKeys
 from records.statements import note_key
 from records.unit_of_work import SqlStore
-from records.verification import ArchiveVerifier
 from server.progress_bar import ProgressBar
 from server.refusal import Refused
 from server.storage import (
+    SignedArchive,
     archive_keys,
     make_data_directory,
     open_database,
     open_key_ring,
+    open_signed_archive,
     open_signing_keys,
     record_keys,
 )
@@ -62,21 +61,22 @@ _WORDS: Final = {
 @dataclass(frozen=True, slots=True)
 class _Archive:
     store: SqlStore
-    keys: SigningKeys
-    verifier: ArchiveVerifier
-    packager: ArchivePackager
+    signed: SignedArchive
 
 
 async def verify(settings: Settings, consultations: Sequence[str], *, as_json: bool) -> int:
     """Check the named consultations, or all when none is named; 1 when anything is wrong."""
     async with _archive(settings) as archive:
         named = [ConsultationId(each) for each in consultations]
+        verifier = archive.signed.verifier
         progress = ProgressBar(await _total(archive, named), "segments")
-        chain = await archive.verifier.chain()
+        chain = await verifier.chain()
         checked = faulty = 0
         async for consultation in _wanted(archive, named):
-            verdict = await archive.verifier.verify(consultation, chain, on_segment=lambda _size: progress.advance())
-            await archive.verifier.note(verdict, actor=SYSTEM, role="", action=Action.ARCHIVE_VERIFY)
+            verdict = await archive.signed.verifier.verify(
+                consultation, chain, on_segment=lambda _size: progress.advance()
+            )
+            await verifier.note(verdict, actor=SYSTEM, role="", action=Action.ARCHIVE_VERIFY)
             checked += 1
             faulty += verdict.fault is not None
             if as_json or verdict.fault is not None or named:
@@ -107,10 +107,10 @@ async def rotate_key(settings: Settings) -> int:
     """Begin a fresh signing key. Safe while the server runs: it reads the keys again before it signs."""
     async with _archive(settings) as archive, archive.store.write() as work:
         await work.audit.take_turn()
-        archive.keys.refresh()
-        await note_key(work.audit, archive.keys, work.at)  # of the one that ends, if it never signed
-        fresh = archive.keys.rotate(at=work.at)
-        await note_key(work.audit, archive.keys, work.at)
+        archive.signed.keys.refresh()
+        await note_key(work.audit, archive.signed.keys, work.at)  # of the one that ends, if it never signed
+        fresh = archive.signed.keys.rotate(at=work.at)
+        await note_key(work.audit, archive.signed.keys, work.at)
     _say(f"Key {fresh.id} signs from now on. Publish it: python -m server archive keys")
     return 0
 
@@ -119,10 +119,11 @@ async def export(settings: Settings, consultation: str, path: Path, *, reason: s
     """Write everything that is kept of a recorded visit, in clear, into one new ZIP file; 1 when anything is wrong."""
     async with _archive(settings) as archive:
         wanted = ConsultationId(consultation)
+        verifier = archive.signed.verifier
         progress = ProgressBar(await _total(archive, [wanted]), "segments checked")
-        chain = await archive.verifier.chain()
-        verdict = await archive.verifier.verify(wanted, chain, on_segment=lambda _size: progress.advance())
-        await archive.verifier.note(verdict, actor=SYSTEM, role="", action=Action.ARCHIVE_VERIFY)
+        chain = await verifier.chain()
+        verdict = await verifier.verify(wanted, chain, on_segment=lambda _size: progress.advance())
+        await verifier.note(verdict, actor=SYSTEM, role="", action=Action.ARCHIVE_VERIFY)
         progress.end()
         if verdict.fault is not None:
             raise Refused(f"not exported: {_told(verdict.fault)}")
@@ -142,7 +143,7 @@ async def _hand_out(archive: _Archive, consultation: ConsultationId, path: Path,
             entry = AuditEntry(work.at, SYSTEM, "", Action.ARCHIVE_EXPORT, "consultation", consultation, detail=reason)
             await work.audit.add_entries([entry])
         with os.fdopen(file, "wb") as sink:
-            await archive.packager.write(consultation, sink, at=utc_now())
+            await archive.signed.packager.write(consultation, sink, at=utc_now())
     except BaseException:
         await asyncio.to_thread(path.unlink, missing_ok=True)
         raise
@@ -156,10 +157,8 @@ async def _archive(settings: Settings) -> AsyncIterator[_Archive]:
         sealer = Sealer(database, open_key_ring(record_keys(settings)))
         store, log = SqlStore(database, sealer, utc_now), SqlEventLog(database, sealer)
         blobs = BlobStore(settings.data.path / "blobs")
-        keys = open_signing_keys(archive_keys(settings), at=utc_now())
-        signer, media = ManifestSigner(store, log, blobs, keys), RecordedMedia(database, sealer, blobs)
-        packager = ArchivePackager(store=store, log=log, blobs=blobs, media=media, keys=keys, signer=signer)
-        yield _Archive(store, keys, ArchiveVerifier(store, blobs, keys), packager)
+        media = RecordedMedia(database, sealer, blobs)
+        yield _Archive(store, open_signed_archive(settings, store, log, blobs, media, at=utc_now()))
 
 
 async def _total(archive: _Archive, named: Sequence[ConsultationId]) -> int:

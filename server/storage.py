@@ -2,14 +2,22 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from config.settings import Settings
+from records.blobs import BlobStore
 from records.engine import Database
+from records.event_log import SqlEventLog
 from records.key_ring import KeyRing, KeyRingUnusable
+from records.manifest_signing import ManifestSigner
 from records.migrations import NewerDatabase, migrate
+from records.package import ArchivePackager
+from records.recorded_media import RecordedMedia
 from records.signing_keys import SigningKeys
+from records.unit_of_work import SqlStore
+from records.verification import ArchiveVerifier
 from server.refusal import Refused
 
 
@@ -57,6 +65,26 @@ def open_signing_keys(path: Path, *, at: datetime) -> SigningKeys:
         return SigningKeys.load_or_create(path, at=at)
     except KeyRingUnusable as error:
         raise Refused(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class SignedArchive:
+    """What signs recorded visits, checks them and hands them out."""
+
+    keys: SigningKeys
+    signer: ManifestSigner
+    verifier: ArchiveVerifier
+    packager: ArchivePackager
+
+
+def open_signed_archive(
+    settings: Settings, store: SqlStore, log: SqlEventLog, blobs: BlobStore, media: RecordedMedia, *, at: datetime
+) -> SignedArchive:
+    """Read the signing keys, or begin with a first one, and make what works with them."""
+    keys = open_signing_keys(archive_keys(settings), at=at)
+    signer = ManifestSigner(store, log, blobs, keys)
+    packager = ArchivePackager(store=store, log=log, blobs=blobs, media=media, keys=keys, signer=signer)
+    return SignedArchive(keys, signer, ArchiveVerifier(store, blobs, keys), packager)
 
 
 async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:

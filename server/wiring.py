@@ -31,13 +31,10 @@ from media.recorder import Recorder
 from records.attachment_blobs import SqlAttachmentBlobs
 from records.blobs import BlobStore
 from records.event_log import SqlEventLog
-from records.manifest_signing import ManifestSigner
-from records.package import ArchivePackager
 from records.recorded_media import RecordedMedia
 from records.sealing import Sealer
 from records.segments import SegmentSink
 from records.unit_of_work import SqlStore
-from records.verification import ArchiveVerifier
 from rooms.ports import IceServer
 from rooms.quality_minutes import QualityMinutes
 from rooms.service import RoomService
@@ -47,7 +44,7 @@ from server.metrics import CountedPublisher, Metrics
 from server.quality_log import QualityLog
 from server.refusal import Refused
 from server.services import Services
-from server.storage import archive_keys, open_database, open_key_ring, open_signing_keys, record_keys, token_keys
+from server.storage import open_database, open_key_ring, open_signed_archive, record_keys, token_keys
 from signaling import Gateway, create_server
 
 
@@ -75,11 +72,9 @@ async def open_services(
     await segments.adopt()
     recorded_media = RecordedMedia(database, sealer, blobs)
     demonstration = await _demonstration(settings, store, event_log, Footage(segments, recorded_media))
-    signing_keys = open_signing_keys(archive_keys(settings), at=now())
-    signer = ManifestSigner(store, event_log, blobs, signing_keys)
-    verifier = ArchiveVerifier(store, blobs, signing_keys)
+    signed = open_signed_archive(settings, store, event_log, blobs, recorded_media, at=now())
     composition = Composition(
-        store=store, log=event_log, blobs=blobs, media=recorded_media, segments=segments, signer=signer
+        store=store, log=event_log, blobs=blobs, media=recorded_media, segments=segments, signer=signed.signer
     )
     await composition.start()
     stack.push_async_callback(composition.close)
@@ -134,11 +129,9 @@ async def open_services(
         event_log=event_log,
         blobs=blobs,
         recorded_media=recorded_media,
-        signer=signer,
-        verifier=verifier,
-        packager=ArchivePackager(
-            store=store, log=event_log, blobs=blobs, media=recorded_media, keys=signing_keys, signer=signer
-        ),
+        signer=signed.signer,
+        verifier=signed.verifier,
+        packager=signed.packager,
         segments=segments,
         media=media,
         recorder=recorder,
@@ -153,7 +146,7 @@ async def open_services(
         chart=ChartService(store),
         left_messages=LeftMessageService(store, event_log),
         archive=ArchiveService(store, event_log),
-        recordings=RecordingService(store, verifier),
+        recordings=RecordingService(store, signed.verifier),
     )
 
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from care.recordings import RecordingAltered, StorageAway
 from identity.principal import Role
-from kernel.errors import Conflict, NotFound, SignInRequired
+from kernel.errors import Conflict, NotFound, Overloaded, SignInRequired
 from records.blobs import BlobReader
 from server.downloads import ResponseSink, disposition
 from server.endpoint import Call, Input, Routes
@@ -69,20 +69,20 @@ async def play_recording(call: Call[MediaQuery, None]) -> web.StreamResponse:
     summary="Take all that is kept of a recorded visit, with its proofs; with an access token or while viewing",
     tag="archive",
     roles=None,
-    errors=[NotFound, SignInRequired, RecordingAltered, StorageAway],
+    errors=[NotFound, SignInRequired, RecordingAltered, StorageAway, Overloaded],
     response_type="application/zip",
 )
 async def download_package(call: Call[None, None]) -> web.StreamResponse:
     """When anything fails midway the connection breaks, so that nobody takes the part for the whole."""
-    consultation = call.consultation
-    await call.services.recordings.hand_out(viewer(call), consultation)
-    headers = {"Cache-Control": "private, no-store", "Content-Disposition": disposition(f"{consultation}.zip")}
-    response = web.StreamResponse(headers=headers)
-    response.content_type = "application/zip"
-    await response.prepare(call.request)
-    sink = ResponseSink(response, asyncio.get_running_loop())
-    await call.services.packager.write(consultation, sink, at=call.now())
-    await response.write_eof()
+    consultation, packager = call.consultation, call.services.packager
+    with packager.place():
+        await call.services.recordings.hand_out(viewer(call), consultation)
+        headers = {"Cache-Control": "private, no-store", "Content-Disposition": disposition(f"{consultation}.zip")}
+        response = web.StreamResponse(headers=headers)
+        response.content_type = "application/zip"
+        await response.prepare(call.request)
+        await packager.write(consultation, ResponseSink(response, asyncio.get_running_loop()), at=call.now())
+        await response.write_eof()
     return response
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from records.package import ArchivePackager
+from kernel.errors import Overloaded
+from records.package import PACKAGES_LIMIT, ArchivePackager
 from records.package_check import Fault, check, ed25519_verifies
 from tests.signed_archive import FILM, SAID, SEGMENTS, SignedArchive, signed_archive
 from tests.small_clinic import NOON, VISIT
@@ -95,6 +97,17 @@ async def test_what_can_not_be_read_leaves_no_package(archive: SignedArchive) ->
     with pytest.raises(FileNotFoundError):
         await packager(archive).write(VISIT, written, at=NOON)
     assert not zipfile.is_zipfile(written)
+
+
+def test_who_finds_no_place_is_told_before_anything_is_written(archive: SignedArchive) -> None:
+    handed_out = packager(archive)
+    with ExitStack() as others:
+        for _ in range(PACKAGES_LIMIT):
+            others.enter_context(handed_out.place())
+        with pytest.raises(Overloaded), handed_out.place():
+            pytest.fail("one place too many")
+    with handed_out.place():  # they are given back
+        pass
 
 
 async def test_a_reader_that_goes_away_ends_it(archive: SignedArchive) -> None:

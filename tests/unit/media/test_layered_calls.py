@@ -1,6 +1,7 @@
 """Calls in layers on simulated time: a camera that does as it is told, viewers whose ways are as wide as is set."""
 
 import itertools
+import random
 from collections import deque
 from collections.abc import Iterable
 
@@ -75,6 +76,8 @@ class Publisher(Person):
         self.told: tuple[int, ...] = (0, 1, 2)
         self.is_reachable = True  # her socket is there
         self.voice = b"sound" * 20
+        self.lost = 0.0  # of her pictures' packets, on her own way
+        self._chance = random.Random(7)
         self.limit_bps: int | None = None
         self._heard: deque[tuple[int, ...]] = deque([self.told] * TOLD_AFTER_TICKS)
         self._seqs = dict.fromkeys((*LAYERS, ""), 65_000)  # soon they wrap
@@ -97,7 +100,8 @@ class Publisher(Person):
         self._heard.append(needed if self.is_reachable else self.told)
         self.told = self._heard.popleft()
         stamp = (self.node.now_ns * 9 // 100_000) & 0xFFFFFFFF
-        self.say(*(packet for name in self.names for packet in self._picture(name, stamp)))
+        packets = [packet for name in self.names for packet in self._picture(name, stamp)]
+        self.say(*(packet for packet in packets if self._chance.random() >= self.lost))
         self._sounds += 1
         self.say(rtp(ssrc=SOUND, payload_type=OPUS, seq=self._sounds, timestamp=stamp, payload=self.voice))
 
@@ -142,7 +146,7 @@ class Viewer(Person):
         self.again: list[bytes] = []  # what was sent again
         self.estimate_bps = 200_000
         self._queue: deque[tuple[int, bytes]] = deque()
-        self._free_ns = self._octets = self._dropped = self._received = 0
+        self._free_ns = self._octets = self._expected = self._received = self._highest = 0
         self._full = False
         self.heard = self._subscribe(anne.microphone, ssrc)
         self.seen = self._subscribe(None if sound_only else anne.camera, ssrc + 1, is_video=True)
@@ -151,7 +155,6 @@ class Viewer(Person):
         now_ns = self.node.now_ns
         begin_ns = max(now_ns, self._free_ns)
         if begin_ns - now_ns > QUEUE_MS * MS:
-            self._dropped += 1
             self._full = True
             return
         self._full = self._full or begin_ns - now_ns > 100 * MS
@@ -170,7 +173,10 @@ class Viewer(Person):
             if kind == RTX:
                 self.again.append(packet)
             elif kind == VP8:
+                number = int.from_bytes(packet[2:4], "big")
+                self._expected += (number - self._highest) & 0xFFFF if self.pictures else 1
                 self._received += 1
+                self._highest = number
                 self._see(packet)
 
     def report(self) -> None:
@@ -180,9 +186,9 @@ class Viewer(Person):
             self.estimate_bps = arrived_bps * 85 // 100
         else:
             self.estimate_bps = max(min(self.estimate_bps * 108 // 100, arrived_bps * 3 // 2 + 10_000), 30_000)
-        expected = self._received + self._dropped
-        fraction = min(255, (self._dropped << 8) // expected) if expected else 0
-        self._received = self._dropped = 0
+        lost = max(self._expected - self._received, 0)
+        fraction = min(255, (lost << 8) // self._expected) if self._expected else 0
+        self._expected = self._received = 0
         self._full = False
         self.say(rtcp.receiver_report([rtcp.ReportBlock(self.seen.ssrc, fraction, 0, 0, 0, 0, 0)]))
         self.say(rtcp.remb(self.estimate_bps, [self.seen.ssrc]))
@@ -364,6 +370,21 @@ def test_a_publisher_whose_own_way_is_narrow_sends_what_passes_and_the_rest_is_a
     anne.names = LAYERS
     live(node, anne, bo, cy, seconds=6)
     assert (bo.layer, anne.told) == ("h", (2,))
+
+
+@pytest.mark.parametrize("lost", [0.1, 0.45])
+def test_what_a_publishers_own_way_loses_is_not_held_against_a_viewers(lost: float) -> None:
+    node, anne, bo, cy = call()
+    live(node, anne, bo, cy, seconds=6)
+    anne.lost = lost
+    before = len(bo.pictures)
+    live(node, anne, bo, cy, seconds=30)
+    assert set(bo.layers[before:]) == {"h"}
+    assert len(bo.pictures) - before > 30 * 20 * len(OCTETS["h"]) * (1 - lost) * 0.9
+    cy.way_bps = 300_000  # and what a viewer's own way loses still is
+    live(node, anne, bo, cy, seconds=10)
+    assert cy.layer != "h"
+    assert set(bo.layers[before:]) == {"h"}
 
 
 def test_a_browser_that_sends_two_layers_of_a_small_picture_sends_one_when_one_is_watched() -> None:
