@@ -115,7 +115,7 @@ def _choose(outbound: Outbound, layers: tuple[Inbound, ...], now_ns: int) -> Ite
     rates_bps = _offers_bps(layers, now_ns)
     if sum(rate > 0 for rate in rates_bps) == 1:  # it is slowed down for all of its viewers, as far as it goes
         rates_bps = [min(rate, FLOOR_BPS) for rate in rates_bps]
-    way = Way(_estimate(link, now_ns), link.sent_bps, max(_pictures(link), 1), _lost_on_the_way(outbound))
+    way = Way(_estimate(link, now_ns), link.sent_bps, max(_pictures(link), 1), outbound.lost_on_the_way)
     before = outbound.choice.layer
     after = outbound.choice.update(rates_bps, way, now_ns)
     overflows = after < before and way.estimate_bps is not None and rates_bps[before] > 2 * way.share_bps
@@ -123,12 +123,6 @@ def _choose(outbound: Outbound, layers: tuple[Inbound, ...], now_ns: int) -> Ite
         _rest(outbound)  # what would still be sent until the key frame would only hold that up
     if after != NOTHING and _wish(outbound, layers[after]):
         yield layers[after]
-
-
-def _lost_on_the_way(outbound: Outbound) -> int:
-    """Return which part of 256 a subscriber misses, without what never reached us: its browser can't tell."""
-    missing_here = outbound.source.lost_before_us if outbound.source is not None else 0
-    return max(outbound.fraction_lost - missing_here, 0)
 
 
 def _rest(outbound: Outbound) -> None:

@@ -194,7 +194,7 @@ class Peer:
         # Of sound, where there is some: a camera is not on time itself, and what its pictures lose is sent again.
         steady = [stream for stream in inbounds if not stream.is_video] or inbounds
         sent = [each for each in self.outbounds.values() if not each.is_video] or list(self.outbounds.values())
-        fractions = [each.fraction_lost for each in sent]
+        lost = [each.lost_on_the_way for each in sent]
         ways_up = [1000 * stream.jitter / stream.clock_rate for stream in steady]
         ways_down = [1000 * each.jitter / AUDIO_CLOCK for each in self.outbounds.values() if not each.is_video]
         round_trips = [each.round_trip_ns for each in self.outbounds.values() if each.round_trip_ns is not None]
@@ -207,7 +207,7 @@ class Peer:
             octets_in=link.octets_in,
             octets_out=link.octets_out,
             voice_ns=self.microphone.voice_ns,
-            lost_down_percent=100 * max(fractions, default=0) / 256,
+            lost_down_percent=100 * max(lost, default=0) / 256,
             jitter_ms=max([*ways_up, *ways_down], default=0.0),
             round_trip_ms=round(min(round_trips) / 1e6) if round_trips else None,
             available_bps=link.estimate_bps if is_told else None,

@@ -75,7 +75,6 @@ class Inbound:
         "level",
         "limit",
         "link",
-        "lost_before_us",
         "missing",
         "needed_ns",
         "octets",
@@ -128,7 +127,6 @@ class Inbound:
         self._transit_timestamp = -1
         self._prior_expected = 0
         self._prior_received = 0
-        self.lost_before_us = 0  # of 256, by our last report
 
     def begin_again(self, now_ns: int) -> None:
         """Forget what came before: the stream was shut, and what was dropped meanwhile was not lost."""
@@ -142,7 +140,7 @@ class Inbound:
         self.asked = True
         self.asked_ns = self.needed_ns = now_ns
         self._transit_timestamp = -1
-        self._prior_expected = self._prior_received = self.lost_before_us = 0
+        self._prior_expected = self._prior_received = 0
 
     def accept(self, seq: int, now_ns: int) -> int:
         """Return the extended number of a packet that is new, or 0 for one that came before or is too old."""
@@ -237,8 +235,7 @@ class Inbound:
         interval = expected - self._prior_expected
         lost = interval - (self.received - self._prior_received)
         self._prior_expected, self._prior_received = expected, self.received
-        fraction = min(255, (lost << 8) // interval) if lost > 0 and interval > 0 else 0
-        self.lost_before_us = fraction
+        fraction = _of_256(lost, interval)
         last_report = delay = 0
         if self.clock is not None:
             last_report = self.clock.ntp >> 16 & 0xFFFFFFFF
@@ -282,6 +279,43 @@ class Era(NamedTuple):
     picture_shift: tuple[int, int]
 
 
+class Reach:
+    """How much of what a subscriber is sent never reached us: its browser can't tell that from what its own way loses.
+
+    Measured from one of its reports to the next, over all the streams that it was sent meanwhile.
+    """
+
+    __slots__ = ("_counted", "_expected", "_lost", "_source")
+
+    def __init__(self) -> None:
+        self._source: Inbound | None = None
+        self._counted = (0, 0)  # of the source: expected and received
+        self._expected = self._lost = 0
+
+    def turn_to(self, source: Inbound | None) -> None:
+        """Look at another stream from now on."""
+        self._count()
+        self._source = source
+        self._counted = (source.expected, source.received) if source is not None else (0, 0)
+
+    def lost(self) -> int:
+        """Return which part of 256 was lost since the last call."""
+        self._count()
+        lost = _of_256(self._lost, self._expected)
+        self._expected = self._lost = 0
+        return lost
+
+    def _count(self) -> None:
+        source = self._source
+        if source is None:
+            return
+        expected, received = source.expected - self._counted[0], source.received - self._counted[1]
+        self._counted = source.expected, source.received
+        if expected > 0:  # else it began again
+            self._expected += expected
+            self._lost += expected - received
+
+
 class Outbound:
     """One stream that a subscriber receives: the publisher's packets under numbers of our own.
 
@@ -291,16 +325,17 @@ class Outbound:
     __slots__ = (
         "_eras",
         "_last_picture",
+        "_reach",
         "_reports",
         "choice",
         "first",
-        "fraction_lost",
         "highest",
         "is_video",
         "jitter",
         "last_ns",
         "last_timestamp",
         "link",
+        "lost_on_the_way",
         "octets",
         "packets",
         "payload_type",
@@ -354,9 +389,10 @@ class Outbound:
         self.packets = 0
         self.octets = 0
         self.total_lost = 0
-        self.fraction_lost = 0  # of 256
+        self.lost_on_the_way = 0  # from us to the subscriber, of 256
         self.jitter = 0  # in the stream's clock
         self.round_trip_ns: int | None = None
+        self._reach = Reach()
         self._eras: list[Era] = []  # what was sent before the present source, newest first
         self._last_picture: tuple[int, int] | None = None  # the numbers of the last picture before
         self._reports: dict[int, int] = {}  # middle of the NTP time of a sender report -> when it was sent
@@ -366,6 +402,7 @@ class Outbound:
         self._end_era()
         self._eras.clear()
         self.track, self.source, self.wanted = track, track.layers[layer] if track is not None else None, None
+        self._reach.turn_to(self.source)
         self.choice = LayerChoice(layer)
         self.waiting = True
 
@@ -373,14 +410,16 @@ class Outbound:
         """Take no packets until `change`: the way can't carry what comes."""
         self._end_era()
         self.source = self.wanted = None
+        self._reach.turn_to(None)
         self.waiting = True
-        self.fraction_lost = 0  # of what is not sent any more
+        self.lost_on_the_way = 0  # of what is not sent any more
 
     def change(self, layer: "Inbound", ext: int, timestamp: int, now_ns: int) -> None:
         """Take packets from another layer of the same picture from its `ext` on, in which a key frame begins."""
         before = self.source
         self._end_era()
         self.source, self.wanted = layer, None
+        self._reach.turn_to(layer)
         if before is None or self.waiting:
             self.waiting = True
             return
@@ -436,7 +475,7 @@ class Outbound:
     def hear(self, block: ReportBlock, now_ns: int) -> None:
         """Take what the subscriber says about this stream."""
         self.total_lost = block.total_lost
-        self.fraction_lost = block.fraction_lost
+        self.lost_on_the_way = max(block.fraction_lost - self._reach.lost(), 0)
         self.jitter = block.jitter
         sent_ns = self._reports.get(block.last_report) if block.last_report else None
         if sent_ns is not None:
@@ -497,6 +536,10 @@ class Recorded(Outbound):
     def on_sender_report(self, ntp: int, rtp_timestamp: int, arrival_ns: int) -> None:
         """Pass the publisher's clock on, in the recorder's numbers."""
         self.tap.on_sender_report(ntp, (rtp_timestamp + self.timestamp_offset) & 0xFFFFFFFF, arrival_ns)
+
+
+def _of_256(lost: int, expected: int) -> int:
+    return min(255, (lost << 8) // expected) if lost > 0 and expected > 0 else 0
 
 
 def _renumbered(packet: Stored, era: Era) -> Stored:

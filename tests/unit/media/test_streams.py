@@ -171,6 +171,33 @@ def test_a_report_says_what_was_lost_since_the_one_before() -> None:
     assert stream.report(2 * SECOND).fraction_lost == 0
 
 
+def told(view: Outbound, fraction_lost: int) -> int:
+    """What a subscriber's own way loses, when its browser has told of so much."""
+    view.hear(ReportBlock(1, fraction_lost, 0, 0, 0, 0, 0), SECOND)
+    return view.lost_on_the_way
+
+
+def test_what_a_publishers_way_lost_is_no_loss_of_the_subscribers_way() -> None:
+    stream, other = audio(), audio()
+    view = Outbound(None, is_video=False, ssrc=1, payload_type=111)
+    view.attach(stream)
+    for seq in range(100, 200, 2):
+        take(stream, seq)
+    assert told(view, 128) <= 2
+    for seq in range(199, 264):
+        take(stream, seq)
+    assert told(view, 64) == 64
+    for seq in (*range(264, 280), 296):  # half of this is lost ...
+        take(stream, seq)
+    view.attach(other)
+    for seq in range(32):  # ... and a quarter of all
+        take(other, seq)
+    assert told(view, 80) == 80 - 256 * 16 // (33 + 32)
+    other.begin_again(SECOND)
+    take(other, 9_000)
+    assert told(view, 10) == 10
+
+
 def test_a_stream_that_was_shut_begins_again_without_loss() -> None:
     stream = video()
     for seq in range(10):
