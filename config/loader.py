@@ -120,6 +120,14 @@ def _checked(settings: Settings) -> Settings:
             all(_is_network(address) and "/" not in address for address in settings.media.announced_addresses),
             "media.announced_addresses: must be IP addresses",
         ),
+        (
+            not settings.storage.url or settings.storage.url.startswith(("s3://", "file:///")),
+            "storage.url: must look like s3://bucket/prefix or file:///mnt/archive",
+        ),
+        (
+            bool(settings.storage.access_key_id) == bool(settings.storage.secret_access_key),
+            "storage.access_key_id and storage.secret_access_key: set both or neither",
+        ),
         (not turn.urls or bool(turn.secret), "turn.secret: needed when turn.urls is set"),
         (
             not (complaint := _turn_url_complaint(turn.urls)),

@@ -42,6 +42,18 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
+class Storage:
+    """Where recordings are kept in the end. They are always written in the data directory first."""
+
+    url: str = ""  # empty: they stay in the data directory; else "s3://bucket/prefix" or "file:///directory"
+    endpoint: str = ""  # of a store that is not Amazon's
+    region: str = "us-east-1"
+    access_key_id: str = ""  # empty: the environment's AWS_ACCESS_KEY_ID and so on
+    secret_access_key: str = field(default="", repr=False)
+    reserve_mb: Annotated[int, Meta(ge=0)] = 512  # recording stops when less is free, so that all else goes on
+
+
+@dataclass(frozen=True, slots=True)
 class Media:
     """The one UDP socket that carries everybody's sound and pictures."""
 
@@ -107,6 +119,7 @@ class Settings:
     server: Server = field(default_factory=Server)
     data: Data = field(default_factory=Data)
     database: Database = field(default_factory=Database)
+    storage: Storage = field(default_factory=Storage)
     media: Media = field(default_factory=Media)
     turn: Turn = field(default_factory=Turn)
     demonstration: Demonstration = field(default_factory=Demonstration)

@@ -1,4 +1,7 @@
-"""Encrypted objects on the local disk: attachments, recorded segments, composed recordings.
+"""Encrypted objects: attachments, recorded segments, composed recordings.
+
+They are written on the local disk. Some are delivered to an object store later, and are read from there once the local
+copy is gone.
 
 A blob is a file: eight bytes of magic, then frames. A frame is four bytes (top bit: this is the last one; the rest: how
 many bytes of plaintext, at most 64 KiB), then what the consultation's data key sealed: nonce, ciphertext, tag. The
@@ -19,9 +22,11 @@ from array import array
 from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from records.data_key import NONCE_BYTES, TAG_BYTES, DataKey, SealBroken
+from records.object_store import Failure, ObjectStore, StoreFailed
+from records.sealed_digest import SealedDigest, digest_of
 
 CHUNK_BYTES: Final = 64 * 1024
 """Plaintext in a full frame."""
@@ -45,19 +50,16 @@ class BlobDigest:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class SealedDigest:
-    """Size and SHA-256 (hex) of a sealed file, as it is stored."""
-
-    size_bytes: int
-    sha256: str
-
-
 class BlobStore:
-    """Blobs below one directory, by ids such as `attachments/con_…/att_…`. Safe to share between threads."""
+    """Blobs by ids such as `attachments/con_…/att_…`. Safe to share between threads.
 
-    def __init__(self, root: Path) -> None:
+    `root` is the directory where they are written, `remote` where they may be delivered to. What is asked of the remote
+    store raises `StoreFailed` when it fails.
+    """
+
+    def __init__(self, root: Path, remote: ObjectStore | None = None) -> None:
         self._root = root
+        self._remote = remote
 
     @property
     def root(self) -> Path:
@@ -73,31 +75,84 @@ class BlobStore:
         return PatchableBlobWriter(self._create(blob_id), blob_id, key)
 
     def open(self, blob_id: str, key: DataKey, *, unfinished: bool = False) -> "BlobReader":
-        """Read a blob. FileNotFoundError when absent, `BlobDamaged` when altered or cut off.
+        """Read a blob, wherever it is. FileNotFoundError when absent, `BlobDamaged` when altered or cut off.
 
         With `unfinished`, one that was never closed is read up to its last whole frame.
         """
-        return BlobReader(self._path(blob_id), blob_id, key, unfinished=unfinished)
+        source: SealedBytes
+        try:
+            source = _LocalFile(self._path(blob_id))
+        except FileNotFoundError:
+            if self._remote is None:
+                raise
+            source = _StoredObject(self._remote, blob_id)
+        return BlobReader(source, blob_id, key, unfinished=unfinished)
+
+    def deliver(self, blob_id: str) -> SealedDigest:
+        """Copy a closed blob to the remote store and read it back there; StoreFailed unless it is the same.
+
+        FileNotFoundError when it is not on this disk.
+        """
+        remote, path = self._needed_remote(), self._path(blob_id)
+        ours = digest_of(path)
+        remote.put(blob_id, path)
+        if remote.digest(blob_id) != ours:
+            raise StoreFailed(Failure.ALTERED)
+        return ours
+
+    def stage(self, blob_id: str, delivered: SealedDigest) -> None:
+        """Bring back the local copy of a blob; StoreFailed when it is not what was delivered."""
+        path = self._create(blob_id)
+        if path.exists():
+            return
+        partial = path.with_name(f".{path.name}")
+        partial.unlink(missing_ok=True)  # of a process that stopped
+        try:
+            self._needed_remote().fetch(blob_id, partial)
+            if digest_of(partial) != delivered:
+                raise StoreFailed(Failure.ALTERED)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def sealed_digest(self, blob_id: str) -> SealedDigest:
-        """Read a blob as it is stored, without any key. FileNotFoundError when absent."""
-        with self._path(blob_id).open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256")
-            return SealedDigest(content.tell(), digest.hexdigest())
+        """Read a blob as it is stored, wherever it is, without any key. FileNotFoundError when absent."""
+        try:
+            return digest_of(self._path(blob_id))
+        except FileNotFoundError:
+            if self._remote is None:
+                raise
+            return self._remote.digest(blob_id)
 
     def names(self, folder: str) -> list[str]:
-        """Return the last parts of the ids directly below `folder`, for example "segments/con_…"."""
+        """Return the last parts of the ids on this disk directly below `folder`, for example "segments/con_…"."""
         path = self._path(folder)
-        return sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
+        return sorted(entry.name for entry in path.iterdir() if entry.name[0] != ".") if path.is_dir() else []
+
+    def all_names(self, folder: str) -> list[str]:
+        """Return the same of what is on this disk or in the remote store."""
+        remote = self._remote.names(folder) if self._remote is not None else []
+        return sorted({*self.names(folder), *remote})
 
     def delete(self, blob_id: str) -> None:
-        """Remove a blob, or do nothing when there is none."""
+        """Remove a blob from this disk, or do nothing when there is none."""
         self._path(blob_id).unlink(missing_ok=True)
+
+    def destroy(self, blob_id: str) -> None:
+        """Remove a blob wherever it is, or do nothing when there is none."""
+        self.delete(blob_id)
+        if self._remote is not None:
+            self._remote.delete(blob_id)
 
     def free_bytes(self) -> int:
         """Return how much space is left where the blobs are."""
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         return shutil.disk_usage(self._root).free
+
+    def _needed_remote(self) -> ObjectStore:
+        if self._remote is None:
+            raise StoreFailed(Failure.UNREACHABLE)
+        return self._remote
 
     def _create(self, blob_id: str) -> Path:
         path = self._path(blob_id)
@@ -282,7 +337,7 @@ class PatchableBlobWriter(io.RawIOBase):
         self._file.patch(self._file.frame(0, 0, bytes(self._head), final=head_only), len(_MAGIC))
         self._file.close()
         digest = hashlib.sha256()
-        with BlobReader(self._file.path, self._file.blob_id, self._file.key) as written:
+        with BlobReader(_LocalFile(self._file.path), self._file.blob_id, self._file.key) as written:
             while chunk := written.read(16 * CHUNK_BYTES):
                 digest.update(chunk)
             return BlobDigest(written.size, digest.hexdigest())
@@ -302,14 +357,77 @@ class PatchableBlobWriter(io.RawIOBase):
         self._appended += len(chunk)
 
 
+class SealedBytes(Protocol):
+    """A sealed file to be read anywhere in it. `size` is its length in bytes."""
+
+    size: int
+
+    def pread(self, length: int, at: int) -> bytes:
+        """Return that many bytes; fewer only at the end."""
+
+    def close(self) -> None: ...
+
+
+class _LocalFile:
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.size = os.fstat(self._fd).st_size
+
+    def pread(self, length: int, at: int) -> bytes:
+        return os.pread(self._fd, length, at)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class _StoredObject:
+    """A sealed file in the object store, asked for in windows, the newest two of which are kept."""
+
+    _WINDOW_BYTES: Final = 1024 * 1024
+
+    def __init__(self, store: ObjectStore, name: str) -> None:
+        self._store = store
+        self._name = name
+        self._windows: dict[int, bytes] = {}
+        self.size = store.size(name)
+
+    def pread(self, length: int, at: int) -> bytes:
+        end = min(at + length, self.size)
+        parts = bytearray()
+        while at < end:
+            number, within = divmod(at, self._WINDOW_BYTES)
+            part = self._window(number)[within : within + end - at]
+            if not part:
+                break  # the object became shorter
+            parts += part
+            at += len(part)
+        return bytes(parts)
+
+    def close(self) -> None:
+        self._windows.clear()
+
+    def _window(self, number: int) -> bytes:
+        if number not in self._windows:
+            start = number * self._WINDOW_BYTES
+            length = min(self._WINDOW_BYTES, self.size - start)
+            while len(self._windows) > 1:
+                del self._windows[next(iter(self._windows))]
+            self._windows[number] = self._store.read(self._name, start=start, length=length)
+        return self._windows[number]
+
+
 class BlobReader(io.RawIOBase):
     """One blob as a seekable binary file. Not safe to share between threads.
 
     Every frame is verified before any of its bytes is given out; `read` returns short only at the end.
     """
 
-    def __init__(self, path: Path, blob_id: str, key: DataKey, *, unfinished: bool = False) -> None:
+    def __init__(self, source: SealedBytes, blob_id: str, key: DataKey, *, unfinished: bool = False) -> None:
+        """Take `source` over: it is closed with the reader, or when this raises."""
         super().__init__()
+        self._source = source
         self._blob_id = blob_id
         self._key = key
         self._position = 0
@@ -317,7 +435,6 @@ class BlobReader(io.RawIOBase):
         self._chunk = b""
         self._starts = array("q")  # offset of each frame's plaintext
         self._places = array("q")  # position of each frame in the file
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             self.complete = self._survey(unfinished=unfinished)
             """Whether the writer closed the blob."""
@@ -370,20 +487,20 @@ class BlobReader(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._source.close()
         self._chunk = b""
         super().close()
 
     def _survey(self, *, unfinished: bool) -> bool:
         """Find the frames, and prove the last of them: its context holds the size. Tell whether it is the final one."""
-        end = os.fstat(self._fd).st_size
-        if os.pread(self._fd, len(_MAGIC), 0) != _MAGIC:
+        end = self._source.size
+        if self._source.pread(len(_MAGIC), 0) != _MAGIC:
             raise BlobDamaged("not a blob")
+        if self._is_uniform(end):
+            return True
         place, offset, final = len(_MAGIC), 0, False
         while place + _LENGTH.size + _SEAL_BYTES <= end and not final:
-            (head,) = _LENGTH.unpack(os.pread(self._fd, _LENGTH.size, place))
+            (head,) = _LENGTH.unpack(self._source.pread(_LENGTH.size, place))
             length, final = head & ~_FINAL, bool(head & _FINAL)
             following = place + _LENGTH.size + _SEAL_BYTES + length
             if length > CHUNK_BYTES or following > end or (length == 0 and not final):
@@ -405,6 +522,27 @@ class BlobReader(io.RawIOBase):
             self._places.pop()
         return final
 
+    def _is_uniform(self, end: int) -> bool:
+        """Find the frames of a closed blob that are all full but the last, without looking at each.
+
+        The last one proves it: its context holds its index, its offset and that it is the last.
+        """
+        frame = _LENGTH.size + _SEAL_BYTES + CHUNK_BYTES
+        count = -(-(end - len(_MAGIC)) // frame)
+        if count < 2:
+            return False
+        last = len(_MAGIC) + (count - 1) * frame
+        length = end - last - _LENGTH.size - _SEAL_BYTES
+        if length < 0 or self._source.pread(_LENGTH.size, last) != _LENGTH.pack(length | _FINAL):
+            return False
+        self._starts = array("q", range(0, count * CHUNK_BYTES, CHUNK_BYTES))
+        self._places = array("q", range(len(_MAGIC), end, frame))
+        self._size, self._final = (count - 1) * CHUNK_BYTES + length, True
+        if self._proven(count - 1):
+            return True
+        self._starts, self._places = array("q"), array("q")
+        return False
+
     def _proven(self, index: int) -> bool:
         try:
             self._load(index)
@@ -417,7 +555,7 @@ class BlobReader(io.RawIOBase):
             start, place = self._starts[index], self._places[index]
             last = index == len(self._starts) - 1
             length = (self._size if last else self._starts[index + 1]) - start
-            sealed = os.pread(self._fd, length + _SEAL_BYTES, place + _LENGTH.size)
+            sealed = self._source.pread(length + _SEAL_BYTES, place + _LENGTH.size)
             context = _context(self._blob_id, index, start, final=last and self._final)
             try:
                 self._chunk = self._key.open(sealed, context=context)

@@ -19,9 +19,9 @@ from care.attachment import StoredFile
 from care.recording import Recording, Segment
 from care.recording_time import Spans
 from kernel.ids import AttachmentId
-from records.blobs import SealedDigest
 from records.canonical_json import canonical, from_canonical, instant
 from records.merkle import merkle_root, node_hash
+from records.sealed_digest import SealedDigest
 from rooms.events import KINDS, ConsentRecorded, MessagePosted, ParticipantArrived, RoomEvent
 
 SCHEMA: Final = "consilium-manifest/1"

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from care.recording import Recording, RecordingState
 from kernel.ids import ConsultationId, RoomId
-from records.blobs import BlobStore, SealedDigest
+from records.blobs import BlobStore
 from records.canonical_json import canonical, instant
 from records.manifest import ABSENT, SCHEMA, RecordedVisit, media_document, record_document, root_of, root_over
+from records.sealed_digest import SealedDigest
 from records.signing_keys import SigningKeys
 from records.statements import Statement, StatementKind, entry_for, note_key, signed
 from records.unit_of_work import SqlStore, SqlUnit

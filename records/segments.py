@@ -6,6 +6,7 @@ adopted, with as much as can be read of it, at the next start, or before the tra
 """
 
 import asyncio
+import errno
 import hashlib
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict
@@ -39,11 +40,15 @@ class SegmentSink:
     Every failure, the database's too, is an OSError there. Made on the event loop.
     """
 
-    def __init__(self, database: Database, sealer: Sealer, blobs: BlobStore, *, measure: Measure) -> None:
+    def __init__(
+        self, database: Database, sealer: Sealer, blobs: BlobStore, *, measure: Measure, reserve_bytes: int = 0
+    ) -> None:
+        """With less than `reserve_bytes` free nothing is recorded, so that all else can still be stored."""
         self._database = database
         self._sealer = sealer
         self._blobs = blobs
         self._measure = measure
+        self._reserve_bytes = reserve_bytes
         self._loop = asyncio.get_running_loop()
         self._lock = Lock()
         self._next: dict[tuple[RecordingId, TrackRef], int] = {}
@@ -63,10 +68,16 @@ class SegmentSink:
             return index
 
     def open(self, spec: SegmentSpec) -> "StoredSegment":
-        """Begin a segment. Raises OSError when storage fails."""
+        """Begin a segment. Raises OSError when storage fails, ENOSPC when too little is left."""
+        self.keep_reserve()
         blob_id = f"segments/{spec.room}/{_blob_prefix(spec.track)}{spec.index:05}"
         key = self.wait(self._begin(spec, blob_id))
         return StoredSegment(self, spec, self._blobs.create(blob_id, key))
+
+    def keep_reserve(self) -> None:
+        """Raise OSError (ENOSPC) when too little is left for recordings."""
+        if self._blobs.free_bytes() < self._reserve_bytes:
+            raise OSError(errno.ENOSPC, "what is free is kept for all else")
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Let the event loop do `work` and wait for it in this thread; OSError when it fails or takes too long."""
@@ -184,7 +195,9 @@ class StoredSegment:
         self._blob.write(data)
 
     def flush(self) -> None:
+        """Make durable what was written. OSError when that fails, or when only the reserve is left."""
         self._blob.flush()
+        self._sink.keep_reserve()
 
     def close(self, *, duration_ms: int, frames: int, gaps: Sequence[SegmentGap]) -> None:
         """Complete blob and row. When this fails the segment is adopted later."""

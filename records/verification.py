@@ -221,13 +221,19 @@ class ArchiveVerifier:
         _check_rows(entries, stored.rows)
         known = {entry["blob"] for entry in entries if entry["sealed_sha256"]}
         folder = f"segments/{stored.recording.consultation}"
-        for name in self._blobs.names(folder):
+        for name in self._names(folder):
             if f"{folder}/{name}" not in known:
                 raise FaultFound(FaultKind.SEGMENT_FOREIGN, f"{folder}/{name}")
         for entry in entries:
             if entry["sealed_sha256"]:
                 self._compare_file(entry, FaultKind.SEGMENT_MISSING, FaultKind.SEGMENT_CHANGED)
                 count(entry["sealed_bytes"])
+
+    def _names(self, folder: str) -> list[str]:
+        try:
+            return self._blobs.all_names(folder)
+        except OSError:
+            raise FaultFound(FaultKind.STORAGE, folder) from None
 
     def _compare_film(self, recording: Recording, film: Statement | None) -> None:
         if film is None:

@@ -16,7 +16,6 @@ from config.settings import Settings
 from identity.audit import SYSTEM, AuditEntry
 from kernel.clock import utc_now
 from kernel.ids import ConsultationId
-from records.blobs import BlobStore
 from records.canonical_json import instant
 from records.event_log import SqlEventLog
 from records.package import key_view
@@ -30,6 +29,7 @@ from server.storage import (
     SignedArchive,
     archive_keys,
     make_data_directory,
+    open_blobs,
     open_database,
     open_key_ring,
     open_signed_archive,
@@ -156,7 +156,7 @@ async def _archive(settings: Settings) -> AsyncIterator[_Archive]:
         database = await open_database(settings, stack)
         sealer = Sealer(database, open_key_ring(record_keys(settings)))
         store, log = SqlStore(database, sealer, utc_now), SqlEventLog(database, sealer)
-        blobs = BlobStore(settings.data.path / "blobs")
+        blobs = open_blobs(settings)
         media = RecordedMedia(database, sealer, blobs)
         yield _Archive(store, open_signed_archive(settings, store, log, blobs, media, at=utc_now()))
 

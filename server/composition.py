@@ -22,6 +22,7 @@ from care.recording_time import Spans
 from kernel.clock import monotonic_s
 from kernel.ids import ConsultationId, RoomId
 from records.blobs import BlobStore
+from records.deliveries import Deliveries
 from records.manifest_signing import ManifestSigner
 from records.recorded_media import RecordedMedia, composed_blob
 from records.segments import SegmentSink
@@ -56,6 +57,7 @@ class Composition:
         media: RecordedMedia,
         segments: SegmentSink,
         signer: ManifestSigner,
+        deliveries: Deliveries,
         worker: Sequence[str] = WORKER,
     ) -> None:
         self._store = store
@@ -64,6 +66,7 @@ class Composition:
         self._media = media
         self._segments = segments
         self._signer = signer
+        self._deliveries = deliveries
         self._worker = worker
         self._waiting: deque[ConsultationId] = deque()
         self._is_wanted = asyncio.Event()
@@ -107,8 +110,11 @@ class Composition:
         if recording is None or recording.state in {RecordingState.READY, RecordingState.FAILED}:
             return
         recording = await self._begun(recording)
-        job = await self._job(recording)
         answer: Answer = Failed("nothing_recorded")
+        try:
+            job = await self._job(recording)
+        except OSError:
+            job, answer = None, Failed("storage_failed")
         if job is not None:
             for _ in range(_ATTEMPTS):
                 answer = await self._work(job, recording)
@@ -159,6 +165,7 @@ class Composition:
         closed = [(began, ended) for began, ended in spans if ended is not None and ended > began]
         if not closed or not segments:
             return None
+        await self._deliveries.stage([segment.blob for segment in segments])
         key = await self._media.key(recording.consultation)
         return Job(
             root=str(self._blobs.root.absolute()),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a ro
     from media.plane import UdpMediaPlane
     from media.recorder import Recorder
     from records.blobs import BlobStore
+    from records.deliveries import Deliveries
     from records.event_log import SqlEventLog
     from records.manifest_signing import ManifestSigner
     from records.package import ArchivePackager
@@ -34,6 +35,8 @@ if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a ro
     from records.verification import ArchiveVerifier
     from rooms.service import RoomService
     from server.composition import Composition
+    from server.delivery import Delivery
+    from server.storage_watch import StorageWatch
     from signaling import Gateway
 
 
@@ -57,6 +60,7 @@ class Services:
     verifier: ArchiveVerifier
     packager: ArchivePackager
     segments: SegmentSink
+    deliveries: Deliveries
     # what is live
     media: UdpMediaPlane
     recorder: Recorder
@@ -64,6 +68,8 @@ class Services:
     gateway: Gateway
     # what happens afterwards
     composition: Composition
+    delivery: Delivery
+    storage_watch: StorageWatch
     # what the clinic does
     directory: Directory
     consultations: ConsultationService

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from config.settings import Settings
+from config.settings import Settings, Storage
 from records.blobs import BlobStore
 from records.engine import Database
 from records.event_log import SqlEventLog
 from records.key_ring import KeyRing, KeyRingUnusable
 from records.manifest_signing import ManifestSigner
 from records.migrations import NewerDatabase, migrate
+from records.object_store import ObjectStore, StoreAddress
 from records.package import ArchivePackager
 from records.recorded_media import RecordedMedia
 from records.signing_keys import SigningKeys
@@ -39,6 +40,29 @@ def token_keys(settings: Settings) -> Path:
 def archive_keys(settings: Settings) -> Path:
     """Return the file of the keys that sign the archive."""
     return settings.data.path / "keys" / "archive.json"
+
+
+def open_blobs(settings: Settings) -> BlobStore:
+    """Return where sealed files are: the data directory, and the object store if the settings name one."""
+    return BlobStore(settings.data.path / "blobs", open_object_store(settings.storage))
+
+
+def open_object_store(storage: Storage) -> ObjectStore | None:
+    """Return the object store that the settings name, None when they name none. Nothing is asked of it yet."""
+    if not storage.url:
+        return None
+    try:
+        return ObjectStore(
+            StoreAddress(
+                storage.url,
+                endpoint=storage.endpoint,
+                region=storage.region,
+                key_id=storage.access_key_id,
+                secret=storage.secret_access_key,
+            )
+        )
+    except (ValueError, OSError) as error:
+        raise Refused("storage.url, storage.endpoint: no object store can be reached like that") from error
 
 
 def make_data_directory(settings: Settings) -> None:

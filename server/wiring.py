@@ -29,7 +29,7 @@ from media.measure import measure
 from media.plane import UdpMediaPlane
 from media.recorder import Recorder
 from records.attachment_blobs import SqlAttachmentBlobs
-from records.blobs import BlobStore
+from records.deliveries import Deliveries
 from records.event_log import SqlEventLog
 from records.recorded_media import RecordedMedia
 from records.sealing import Sealer
@@ -39,12 +39,14 @@ from rooms.ports import IceServer
 from rooms.quality_minutes import QualityMinutes
 from rooms.service import RoomService
 from server.composition import Composition
+from server.delivery import Delivery
 from server.housekeeping import Housekeeping
 from server.metrics import CountedPublisher, Metrics
 from server.quality_log import QualityLog
 from server.refusal import Refused
 from server.services import Services
-from server.storage import open_database, open_key_ring, open_signed_archive, record_keys, token_keys
+from server.storage import open_blobs, open_database, open_key_ring, open_signed_archive, record_keys, token_keys
+from server.storage_watch import StorageWatch
 from signaling import Gateway, create_server
 
 
@@ -63,21 +65,38 @@ async def open_services(
     issuer = TokenIssuer(open_key_ring(token_keys(settings)), now)
     sign_in = _sign_in(settings, stack, store, issuer)
 
-    blobs = BlobStore(settings.data.path / "blobs")
+    blobs = open_blobs(settings)
     reception = ReceptionService(store)
     attachments = AttachmentService(store, SqlAttachmentBlobs(database, sealer, blobs), event_log)
     await attachments.sweep()
 
-    segments = SegmentSink(database, sealer, blobs, measure=measure)
+    reserve_bytes = settings.storage.reserve_mb << 20
+    segments = SegmentSink(database, sealer, blobs, measure=measure, reserve_bytes=reserve_bytes)
     await segments.adopt()
+    deliveries = Deliveries(database, blobs)
     recorded_media = RecordedMedia(database, sealer, blobs)
     demonstration = await _demonstration(settings, store, event_log, Footage(segments, recorded_media))
     signed = open_signed_archive(settings, store, event_log, blobs, recorded_media, at=now())
     composition = Composition(
-        store=store, log=event_log, blobs=blobs, media=recorded_media, segments=segments, signer=signed.signer
+        store=store,
+        log=event_log,
+        blobs=blobs,
+        media=recorded_media,
+        segments=segments,
+        signer=signed.signer,
+        deliveries=deliveries,
     )
     await composition.start()
     stack.push_async_callback(composition.close)
+
+    delivery = Delivery(deliveries, now)
+    if settings.storage.url:
+        delivery.start()
+        stack.push_async_callback(delivery.close)
+    storage_watch = StorageWatch(settings.data.path, reserve_bytes)
+    storage_watch.start()
+    stack.push_async_callback(storage_watch.close)
+    metrics.watch("storage", storage_watch.figures, moments=("free_bytes", "total_bytes", "low"))
 
     recorder = Recorder(segments)
     stack.push_async_callback(recorder.shut_down)
@@ -133,6 +152,9 @@ async def open_services(
         verifier=signed.verifier,
         packager=signed.packager,
         segments=segments,
+        deliveries=deliveries,
+        delivery=delivery,
+        storage_watch=storage_watch,
         media=media,
         recorder=recorder,
         rooms=rooms,

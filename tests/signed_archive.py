@@ -22,6 +22,7 @@ from kernel.ids import ConnectionId, ConsultationId, MessageId, ParticipantId, R
 from records.blobs import BlobStore
 from records.event_log import SqlEventLog
 from records.manifest_signing import ManifestSigner
+from records.object_store import ObjectStore
 from records.recorded_media import RecordedMedia
 from records.segments import SegmentSink
 from records.signing_keys import SigningKeys
@@ -94,9 +95,9 @@ class SignedArchive:
 
 
 @asynccontextmanager
-async def signed_archive(directory: Path) -> AsyncIterator[SignedArchive]:
+async def signed_archive(directory: Path, remote: ObjectStore | None = None) -> AsyncIterator[SignedArchive]:
     async with small_clinic(directory) as clinic:
-        blobs = BlobStore(directory / "blobs")
+        blobs = BlobStore(directory / "blobs", remote)
         log = SqlEventLog(clinic.database, clinic.sealer)
         keys = SigningKeys.load_or_create(directory / "keys" / "archive.json", at=NOON)
         archive = SignedArchive(

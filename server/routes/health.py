@@ -1,9 +1,7 @@
 """How the node is, for administrators; /healthz and /readyz answer machines."""
 
-import asyncio
 import platform
 import resource
-import shutil
 from datetime import datetime
 from typing import Final
 
@@ -35,6 +33,9 @@ class NodeHealth(msgspec.Struct, frozen=True, kw_only=True):
     peers: int
     recordings: int
     free_bytes: int
+    enough_space: bool
+    undelivered: int | None  # sealed files that wait for the object store; none where there is no such store
+    delivery_failure: str | None  # why they do, "" when nothing fails
     memory_bytes: int  # the most it ever was
     turn: bool
 
@@ -47,7 +48,8 @@ async def read_health(call: Call[None, None]) -> NodeHealth:
     async with reading(services.store, call.principal) as work:
         require(call.principal, Action.NODE_READ)
         await work.people.departments()
-    usage = await asyncio.to_thread(shutil.disk_usage, services.settings.data.path)
+    space = await services.storage_watch.look()
+    backlog = await services.deliveries.backlog() if services.settings.storage.url else None
     return NodeHealth(
         version=VERSION,
         python=platform.python_version(),
@@ -60,7 +62,10 @@ async def read_health(call: Call[None, None]) -> NodeHealth:
         sockets=services.gateway.open_sockets,
         peers=services.media.stats()["peers"],
         recordings=services.recorder.open_tracks,
-        free_bytes=usage.free,
+        free_bytes=space.free_bytes,
+        enough_space=not space.is_low,
+        undelivered=backlog.waiting if backlog else None,
+        delivery_failure=backlog.failure if backlog else None,
         memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB,
         turn=bool(services.settings.turn.urls),
     )

@@ -59,13 +59,15 @@ export class CAdminHealth extends CElement {
   }
 }
 
-/** Nested facts as one list; an inner name stands for itself. @param {Record<string, unknown>} facts @returns {[string, unknown][]} */
+/** Nested facts as one list; an inner name stands for itself, and what does not apply is left out. @param {Record<string, unknown>} facts @returns {[string, unknown][]} */
 function flat(facts) {
-  return Object.entries(facts).flatMap(([name, value]) =>
-    value !== null && typeof value === 'object' && !Array.isArray(value)
-      ? flat(/** @type {Record<string, unknown>} */ (value))
-      : [[name, value]],
-  );
+  return Object.entries(facts)
+    .filter(([, value]) => value !== null)
+    .flatMap(([name, value]) =>
+      typeof value === 'object' && !Array.isArray(value)
+        ? flat(/** @type {Record<string, unknown>} */ (value))
+        : [[name, value]],
+    );
 }
 
 /** @param {string} name */
@@ -78,12 +80,9 @@ function label(name) {
 function shown(name, value) {
   if (typeof value === 'boolean') {
     if (name === 'turn') return t(value ? 'health.configured' : 'health.not_configured');
-    return html`<c-badge
-      kind=${value ? 'good' : 'danger'}
-      icon=${value ? 'check' : 'alert'}
-      text=${t(value ? 'health.ok' : 'health.bad')}
-    ></c-badge>`;
+    return grade(value, t(name === 'enough_space' ? 'health.almost_full' : 'health.bad'));
   }
+  if (name === 'delivery_failure') return grade(value === '', value === '' ? '' : t(`health.delivery.${value}`));
   if (name.endsWith('_port')) return html`<span class="figures large">${value}</span>`;
   if (typeof value === 'number') {
     if (name.endsWith('_bytes')) return formatBytes(value);
@@ -92,6 +91,15 @@ function shown(name, value) {
   }
   if (name.endsWith('_at') && typeof value === 'string') return formatDateTime(value);
   return Array.isArray(value) ? value.join(', ') || '–' : String(value ?? '–');
+}
+
+/** @param {boolean} isGood @param {string} trouble */
+function grade(isGood, trouble) {
+  return html`<c-badge
+    kind=${isGood ? 'good' : 'danger'}
+    icon=${isGood ? 'check' : 'alert'}
+    text=${isGood ? t('health.ok') : trouble}
+  ></c-badge>`;
 }
 
 /** @param {number} seconds */

@@ -283,6 +283,28 @@ async def test_storage_that_fails_ends_the_recording_and_says_so(
     assert sum(segment.duration_ms for segment in await archive.segments()) > 3500
 
 
+async def test_a_recording_ends_before_the_disk_is_full_and_loses_nothing_that_came(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = [2 << 30]
+    monkeypatch.setattr(BlobStore, "free_bytes", lambda _blobs: free[0])
+    sink = SegmentSink(archive.database, archive.sealer, archive.blobs, measure=measure, reserve_bytes=1 << 30)
+    recorder = Recorder(sink)
+    failures: list[str] = []
+    recorder.observe(lambda _room, _recording, reason: failures.append(reason))
+    doctor = Person(BLUE, 440, seed=6)
+    listen(recorder, DOCTOR, doctor)
+    await live(recorder, [doctor], 0, 2000)
+    free[0] = 1 << 29
+    await live(recorder, [doctor], 2000, 5000)
+    assert failures == ["storage_full"]
+    await recorder.close_recording(ROOM, RECORDING)
+    await recorder.shut_down()
+    segments = await archive.segments()
+    assert all(segment.closed and not segment.interrupted for segment in segments), "what is kept free closes them"
+    assert min(segment.duration_ms for segment in segments) >= 1900
+
+
 async def test_a_recorder_that_is_behind_drops_packets_and_says_so(archive: Archive) -> None:
     recorder = Recorder(archive.sink, queue_limit=30)
     doctor = Person(BLUE, 440, seed=7)

@@ -176,6 +176,10 @@ export default {
   'call.recording_agreed_all': 'Everybody in the call has agreed.',
   'call.recording_started': 'The recording has started.',
   'call.recording_stopped': 'The recording has stopped.',
+  'call.not_recording': 'Not recording',
+  'call.not_recording_doctor':
+    'It could not be stored. The visit goes on; tell the administrator, then record again.',
+  'call.not_recording_others': 'It could not be stored. The visit goes on.',
   'call.joined': '{name} has joined.',
   'call.settings': 'Settings',
   'call.connection': 'Connection',

@@ -168,6 +168,10 @@ export default {
   'call.recording_agreed_all': '在场人员均已同意。',
   'call.recording_started': '录制已开始。',
   'call.recording_stopped': '录制已停止。',
+  'call.not_recording': '未在录制',
+  'call.not_recording_doctor':
+    '录制无法保存，问诊照常进行。请联系管理员处理后重新录制。',
+  'call.not_recording_others': '录制无法保存，问诊照常进行。',
   'call.joined': '{name}已加入。',
   'call.settings': '设置',
   'call.connection': '网络质量',

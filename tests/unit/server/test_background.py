@@ -81,7 +81,13 @@ class AbsentStore:
 async def test_a_store_that_is_away_does_not_end_the_composing(tmp_path) -> None:
     store = AbsentStore()
     composition = Composition(
-        store=store, log=FakeEventLog(), blobs=BlobStore(tmp_path), media=None, segments=None, signer=None
+        store=store,
+        log=FakeEventLog(),
+        blobs=BlobStore(tmp_path),
+        media=None,
+        segments=None,
+        signer=None,
+        deliveries=None,
     )
     with capture_logs() as logs:
         await composition.start()
