@@ -18,6 +18,7 @@ from kernel.clock import Now, monotonic_s, utc_now
 from media.bindings import own_addresses
 from server.addresses import is_loopback
 from server.finding import Finding, Grade
+from server.object_store_check import examine_object_store
 from server.refusal import Refused
 from server.storage import database_url, open_database, record_keys, token_keys
 from server.turn_check import examine_turn
@@ -46,6 +47,7 @@ async def _findings(settings: Settings, now: Now) -> AsyncIterator[Finding]:
     yield _udp_port(settings)
     for finding in _storage(settings.data.path):
         yield finding
+    yield await examine_object_store(settings.storage)
     yield await _database(settings)
     for finding in _key_files(settings):
         yield finding
