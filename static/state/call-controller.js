@@ -64,6 +64,9 @@ import { admitted, emptyRoom, participantOf, reduceRoom, unread, waiting } from 
  */
 
 const STILL_EVERY_MS = 15_000;
+const PASSING = new Set(['rate_limited', 'overloaded']); // a moment later it may be taken
+const RETRIES = 4;
+const RETRY_MS = 1000; // doubled each time
 
 export class CallController {
   /** @param {Parts} parts */
@@ -668,8 +671,8 @@ export class CallController {
 
   // --- Small change ------------------------------------------------------------------------------------------------
 
-  /** @param {string} id */
-  async _deliver(id) {
+  /** @param {string} id @param {number} [attempt] */
+  async _deliver(id, attempt = 0) {
     const message = this.chat.outgoing.find((item) => item.id === id);
     if (!message) return;
     const body = { scheme: 'server', text: message.text };
@@ -677,7 +680,9 @@ export class CallController {
       await this._session.request('chat_send', { id, body, attachments: message.attachments.map((item) => item.id) });
     } catch (error) {
       const code = errorCode(error);
-      if (code !== 'offline') this._reduceChat({ type: 'failed', id, code }); // offline: sent again after the next entry
+      if (code === 'offline') return; // sent again after the next entry
+      if (PASSING.has(code) && attempt < RETRIES) setTimeout(() => this._deliver(id, attempt + 1), RETRY_MS * 2 ** attempt);
+      else this._reduceChat({ type: 'failed', id, code });
     }
   }
 

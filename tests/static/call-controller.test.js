@@ -370,9 +370,9 @@ test('a refused message is shown as failed, and a retry keeps its id', async (co
   call.enter();
   happen(...PAST);
   entered();
-  session.refuse.chat_send = 'rate_limited';
+  session.refuse.chat_send = 'invalid';
   await call.send('hello');
-  assert.deepEqual([call.entries[0].state, call.entries[0].errorCode], ['failed', 'rate_limited']);
+  assert.deepEqual([call.entries[0].state, call.entries[0].errorCode], ['failed', 'invalid']);
   delete session.refuse.chat_send;
   await call.retry('message-1');
   happen({
@@ -384,6 +384,30 @@ test('a refused message is shown as failed, and a retry keeps its id', async (co
   assert.deepEqual(
     call.entries.map(({ state }) => state),
     ['sent'],
+  );
+});
+
+test('a message that came too fast is sent again by itself, and is shown as failed in the end', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const { call, happen, entered, session } = start();
+  context.after(() => call.end());
+  call.enter();
+  happen(...PAST);
+  entered();
+  session.refuse.chat_send = 'rate_limited';
+  await call.send('hello');
+  for (const ms of [1000, 2000, 4000]) {
+    assert.equal(call.entries[0].state, 'sending');
+    context.mock.timers.tick(ms);
+    await settled();
+  }
+  assert.equal(call.entries[0].state, 'sending');
+  context.mock.timers.tick(8000);
+  await settled();
+  assert.deepEqual([call.entries[0].state, call.entries[0].errorCode], ['failed', 'rate_limited']);
+  assert.deepEqual(
+    session.said('chat_send').map(({ id }) => id),
+    Array(5).fill('message-1'),
   );
 });
 
