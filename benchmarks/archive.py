@@ -32,6 +32,7 @@ from records.blobs import BlobStore
 from records.engine import Database
 from records.event_log import SqlEventLog
 from records.key_ring import KeyRing
+from records.key_shares import KeyShares
 from records.manifest_signing import ManifestSigner
 from records.migrations import migrate
 from records.sealing import Sealer
@@ -101,7 +102,8 @@ async def measured(directory: Path, *, visits: int, count: int, runs: int) -> li
     database = Database(url)
     await database.open()
     try:
-        sealer = Sealer(database, KeyRing.load_or_create(directory / "keys" / "records.json"))
+        secret = directory / "keys"
+        sealer = Sealer(database, KeyRing.load_or_create(secret / "records.json"), KeyShares(secret / "shares.db"))
         store, log = SqlStore(database, sealer, utc_now), SqlEventLog(database, sealer)
         blobs = BlobStore(directory / "blobs")
         keys = SigningKeys.load_or_create(directory / "keys" / "archive.json", at=utc_now())

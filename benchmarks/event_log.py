@@ -25,6 +25,7 @@ from kernel.ids import ConsultationId, DepartmentId, MessageId, ParticipantId, P
 from records.engine import Database
 from records.event_log import SqlEventLog
 from records.key_ring import KeyRing
+from records.key_shares import KeyShares
 from records.migrations import migrate
 from records.sealing import Sealer
 from records.unit_of_work import SqlStore
@@ -52,7 +53,8 @@ async def measured(directory: Path) -> dict[str, float]:
     await asyncio.to_thread(migrate, url)
     database = Database(url)
     await database.open()
-    sealer = Sealer(database, KeyRing.load_or_create(directory / "keys" / "records.json"))
+    secret = directory / "keys"
+    sealer = Sealer(database, KeyRing.load_or_create(secret / "records.json"), KeyShares(secret / "shares.db"))
     rooms = [RoomId(f"con_{number}") for number in range(ROOMS)]
     async with SqlStore(database, sealer, lambda: NOON).write() as work:
         await work.people.add_department(DEPARTMENT)

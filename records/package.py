@@ -59,8 +59,7 @@ class _Contents:
 
     consultation: ConsultationId
     texts: dict[str, bytes]
-    blobs: dict[str, str]  # path in the package -> blob
-    key: DataKey
+    blobs: dict[DataKey, dict[str, str]]  # key -> path in the package -> blob
 
 
 class ArchivePackager:
@@ -113,8 +112,9 @@ class ArchivePackager:
     def _fill(self, package: "_Zip", contents: _Contents) -> None:
         for path, text in contents.texts.items():
             package.add(path, [text])
-        for path, blob in contents.blobs.items():
-            package.add(path, self._chunks(blob, contents.key))
+        for key, blobs in contents.blobs.items():
+            for path, blob in blobs.items():
+                package.add(path, self._chunks(blob, key))
 
     def _chunks(self, blob: str, key: DataKey) -> Iterator[bytes]:
         with closing(self._blobs.open(blob, key, unfinished=True)) as content:
@@ -167,9 +167,12 @@ class ArchivePackager:
             texts["note.json"] = msgspec.json.format(msgspec.json.encode(note), indent=1)
         for statement in statements:
             texts |= _statement_files(statement)
-        blobs = {segment_path(entry): entry["blob"] for entry in media["segments"]}
-        blobs |= {attachment_path(file.id): file.blob for file in files}
-        return _Contents(consultation, texts, _film(recording) | blobs, await self._media.key(consultation))
+        recorded = {segment_path(entry): entry["blob"] for entry in media["segments"]} | _film(recording)
+        attached = {attachment_path(file.id): file.blob for file in files}
+        blobs = {await self._media.key(consultation): recorded}
+        if attached:
+            blobs[await self._media.record_key(consultation)] = attached
+        return _Contents(consultation, texts, blobs)
 
 
 @dataclass(slots=True)

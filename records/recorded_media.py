@@ -9,7 +9,7 @@ from kernel.ids import ConsultationId
 from records.blobs import BlobDigest, BlobReader, BlobStore
 from records.data_key import DataKey
 from records.engine import Database
-from records.sealing import Sealer
+from records.sealing import Purpose, Sealer
 
 
 class RecordedMedia:
@@ -21,7 +21,12 @@ class RecordedMedia:
         self._blobs = blobs
 
     async def key(self, consultation: ConsultationId) -> DataKey:
-        """Return the consultation's data key, to be handed to nobody but a process that works for us."""
+        """Return the key of the consultation's media, to be handed to nobody but a process that works for us."""
+        async with self._database.read() as connection:
+            return await self._sealer.key(connection, consultation, Purpose.MEDIA)
+
+    async def record_key(self, consultation: ConsultationId) -> DataKey:
+        """Return the key of everything else, its attachments for one."""
         async with self._database.read() as connection:
             return await self._sealer.key(connection, consultation)
 

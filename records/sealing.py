@@ -1,83 +1,114 @@
-"""Encryption at rest: gives each consultation its data key, which is stored wrapped by a key of the ring."""
+"""Encryption at rest: gives each consultation its data keys, which are stored wrapped.
+
+One key seals the record (messages, notes, attachments), another one the recorded media, because the two are kept for
+different times. To unwrap one takes a key of the ring and the data key's own share (`records/key_shares.py`).
+"""
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from enum import StrEnum
 from functools import partial
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import insert, select, update
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy import ColumnElement, Row, and_, insert, select, update
 
 from kernel.ids import ConsultationId
-from records.data_key import DataKey
+from records.data_key import KEY_BYTES, DataKey
 from records.engine import Connection, Database
 from records.key_ring import KeyRing
-from records.tables import consultation_keys
+from records.key_shares import KeyShares
+from records.tables import data_keys
 
 _CACHED_KEYS: Final = 4096
 _REWRAP_BATCH: Final = 500
 
 
+class Purpose(StrEnum):
+    """What a data key seals."""
+
+    RECORD = "record"
+    MEDIA = "media"
+
+
 class KeyMissing(Exception):
-    """The consultation has no data key, so nothing of it was ever sealed."""
+    """There is no such data key: nothing was ever sealed with it, or it was destroyed."""
 
 
 class Sealer:
-    """Gives each consultation its data key, which is stored wrapped by the ring's active key."""
+    """Gives each consultation its data keys, which are stored wrapped by the ring's active key and their share."""
 
-    def __init__(self, database: Database, ring: KeyRing) -> None:
+    def __init__(self, database: Database, ring: KeyRing, shares: KeyShares) -> None:
         self._database = database
         self._ring = ring
-        self._keys: OrderedDict[ConsultationId, DataKey] = OrderedDict()
+        self._shares = shares
+        self._keys: OrderedDict[tuple[ConsultationId, Purpose], DataKey] = OrderedDict()
 
-    async def key(self, connection: Connection, consultation: ConsultationId) -> DataKey:
-        """Return the consultation's key, making it on first use.
+    async def key(
+        self, connection: Connection, consultation: ConsultationId, purpose: Purpose = Purpose.RECORD
+    ) -> DataKey:
+        """Return one of the consultation's keys, making it on first use.
 
-        It can be made on a writer only; a reader raises `KeyMissing`. A key whose transaction is rolled back is
-        forgotten with it.
+        It can be made on a writer only; a reader raises `KeyMissing`, as everybody does for one that was destroyed. A
+        key whose transaction is rolled back is forgotten with it.
         """
-        known = await self.keys(connection, [consultation])
+        known = await self.keys(connection, [consultation], purpose)
         if consultation in known:
             return known[consultation]
-        if not connection.is_writer:
+        if not connection.is_writer or await self._is_stored(connection, consultation, purpose):
             raise KeyMissing(consultation)
         # Within the writer's turn: once a rotation has rewrapped everything, nobody wraps by the old key again.
         await asyncio.to_thread(self._ring.refresh)
+        share, secret = await asyncio.to_thread(self._shares.fresh)
         key = DataKey.fresh()
-        await connection.execute(
-            insert(consultation_keys).values(
-                consultation=consultation, key_ring_id=self._ring.active, wrapped=self._wrap(consultation, key)
-            )
-        )
-        connection.after_commit(partial(self._remember, consultation, key))
+        place = _Place(consultation, purpose, self._ring.active, share)
+        await connection.execute(insert(data_keys).values(**place.columns, wrapped=self._wrapped(place, secret, key)))
+        connection.after_commit(partial(self._remember, consultation, purpose, key))
         return key
 
     async def keys(
-        self, connection: Connection, consultations: Collection[ConsultationId]
+        self, connection: Connection, consultations: Collection[ConsultationId], purpose: Purpose = Purpose.RECORD
     ) -> dict[ConsultationId, DataKey]:
         """Return the keys of those consultations that have one; one query however many there are."""
         found: dict[ConsultationId, DataKey] = {}
         for consultation in consultations:
-            cached = self._keys.get(consultation)
+            cached = self._keys.get((consultation, purpose))
             if cached is not None:
-                self._keys.move_to_end(consultation)
+                self._keys.move_to_end((consultation, purpose))
                 found[consultation] = cached
         unknown = [consultation for consultation in consultations if consultation not in found]
         if not unknown:
             return found
-        query = select(consultation_keys).where(consultation_keys.c.consultation.in_(unknown))
+        query = select(data_keys).where(data_keys.c.consultation.in_(unknown), data_keys.c.purpose == purpose)
         rows = (await connection.execute(query)).all()
-        if any(row.key_ring_id not in self._ring.ids for row in rows):
-            await asyncio.to_thread(self._ring.refresh)
-        for row in rows:
-            consultation = ConsultationId(row.consultation)
-            found[consultation] = key = self._unwrap(consultation, row.key_ring_id, row.wrapped)
+        for consultation, key in (await self._unwrapped(rows)).items():
+            found[consultation] = key
             if connection.is_writer:
                 # The row may be this transaction's own.
-                connection.after_commit(partial(self._remember, consultation, key))
+                connection.after_commit(partial(self._remember, consultation, purpose, key))
             else:
-                self._remember(consultation, key)
+                self._remember(consultation, purpose, key)
         return found
+
+    async def destroy(self, connection: Connection, consultation: ConsultationId, *purposes: Purpose) -> None:
+        """Destroy keys for ever, whatever becomes of the transaction. Nothing they sealed is opened again.
+
+        The rows stay, without their shares, so that no other key takes their place. A key from before there were shares
+        loses its row's content, and is gone when the backups of the database are.
+        """
+        which = and_(data_keys.c.consultation == consultation, data_keys.c.purpose.in_(purposes))
+        rows = (await connection.execute(select(data_keys).where(which))).all()
+        await asyncio.to_thread(self._shares.destroy, [row.share for row in rows if row.share])
+        await connection.execute(update(data_keys).where(which).values(wrapped=b""))
+        for purpose in purposes:
+            self._keys.pop((consultation, purpose), None)
+
+    @property
+    def active_key(self) -> str:
+        """The id of the ring's key that wraps what is new."""
+        return self._ring.active
 
     async def rotate(self) -> int:
         """Make a fresh key-encryption key and wrap every data key by it; returns how many.
@@ -88,41 +119,87 @@ class Sealer:
         return await self.rewrap_all()
 
     async def rewrap_all(self) -> int:
-        """Wrap every data key by the ring's active key; returns how many changed. Safe to interrupt and repeat."""
+        """Wrap every data key by the ring's active key and a share; returns how many. Safe to interrupt and repeat."""
         changed = 0
         while True:
             async with self._database.write() as connection:
-                rows = (
-                    await connection.execute(
-                        select(consultation_keys)
-                        .where(consultation_keys.c.key_ring_id != self._ring.active)
-                        .limit(_REWRAP_BATCH)
-                    )
-                ).all()
+                query = select(data_keys).where(data_keys.c.key_ring_id != self._ring.active).limit(_REWRAP_BATCH)
+                rows = (await connection.execute(query)).all()
                 for row in rows:
-                    consultation = ConsultationId(row.consultation)
-                    key = self._unwrap(consultation, row.key_ring_id, row.wrapped)
-                    await connection.execute(
-                        update(consultation_keys)
-                        .where(consultation_keys.c.consultation == consultation)
-                        .values(key_ring_id=self._ring.active, wrapped=self._wrap(consultation, key))
-                    )
+                    await self._rewrap(connection, row)
             changed += len(rows)
             if len(rows) < _REWRAP_BATCH:
                 return changed
 
-    def _remember(self, consultation: ConsultationId, key: DataKey) -> None:
-        self._keys[consultation] = key
+    async def _rewrap(self, connection: Connection, row: "Row[Any]") -> None:
+        before = _Place.of(row)
+        found = await self._unwrapped([row])
+        after = before._replace(key_ring_id=self._ring.active)
+        wrapped = b""  # it was destroyed
+        if before.consultation in found:
+            share = before.share or (await asyncio.to_thread(self._shares.fresh))[0]
+            after = after._replace(share=share)
+            secret = (await asyncio.to_thread(self._shares.of, [share]))[share]
+            wrapped = self._wrapped(after, secret, found[before.consultation])
+        await connection.execute(update(data_keys).where(after.row).values(**after.columns, wrapped=wrapped))
+
+    async def _is_stored(self, connection: Connection, consultation: ConsultationId, purpose: Purpose) -> bool:
+        row = _Place(consultation, purpose, "", None).row
+        return (await connection.execute(select(data_keys.c.purpose).where(row))).first() is not None
+
+    async def _unwrapped(self, rows: Sequence["Row[Any]"]) -> dict[ConsultationId, DataKey]:
+        """Return the keys in rows of one purpose, but those that were destroyed."""
+        if any(row.key_ring_id not in self._ring.ids for row in rows):
+            await asyncio.to_thread(self._ring.refresh)
+        wanted = [row.share for row in rows if row.share is not None]
+        secrets = await asyncio.to_thread(self._shares.of, wanted) if wanted else {}
+        found = {}
+        for row in rows:
+            place, secret = _Place.of(row), secrets.get(row.share)
+            if row.wrapped and (secret is not None or place.share is None):
+                wrapping = self._wrapping_key(place, secret)
+                found[place.consultation] = DataKey(wrapping.open(row.wrapped, context=place.context))
+        return found
+
+    def _wrapped(self, place: "_Place", secret: bytes, key: DataKey) -> bytes:
+        return self._wrapping_key(place, secret).seal(key.raw, context=place.context)
+
+    def _wrapping_key(self, place: "_Place", secret: bytes | None) -> DataKey:
+        ring_key = self._ring.key(place.key_ring_id)
+        if secret is None:  # from before there were shares
+            return DataKey(ring_key)
+        derived = HKDF(SHA256(), KEY_BYTES, salt=secret, info=place.context.encode())
+        return DataKey(derived.derive(ring_key))
+
+    def _remember(self, consultation: ConsultationId, purpose: Purpose, key: DataKey) -> None:
+        self._keys[consultation, purpose] = key
         while len(self._keys) > _CACHED_KEYS:
             self._keys.popitem(last=False)
 
-    def _wrap(self, consultation: ConsultationId, key: DataKey) -> bytes:
-        active = self._ring.active
-        return DataKey(self._ring.key(active)).seal(key.raw, context=_wrapping(consultation, active))
 
-    def _unwrap(self, consultation: ConsultationId, key_id: str, wrapped: bytes) -> DataKey:
-        return DataKey(DataKey(self._ring.key(key_id)).open(wrapped, context=_wrapping(consultation, key_id)))
+class _Place(NamedTuple):
+    """Which data key it is, and what wraps it."""
 
+    consultation: ConsultationId
+    purpose: Purpose
+    key_ring_id: str
+    share: str | None
 
-def _wrapping(consultation: ConsultationId, key_id: str) -> str:
-    return f"consultation_keys/{consultation}/{key_id}"
+    @classmethod
+    def of(cls, row: "Row[Any]") -> "_Place":
+        return cls(ConsultationId(row.consultation), Purpose(row.purpose), row.key_ring_id, row.share)
+
+    @property
+    def row(self) -> "ColumnElement[bool]":
+        return and_(data_keys.c.consultation == self.consultation, data_keys.c.purpose == self.purpose)
+
+    @property
+    def columns(self) -> dict[str, str | None]:
+        return self._asdict()
+
+    @property
+    def context(self) -> str:
+        """What the wrapped key is bound to."""
+        if self.share is None:
+            return f"consultation_keys/{self.consultation}/{self.key_ring_id}"
+        return f"data_keys/{self.consultation}/{self.purpose}/{self.key_ring_id}/{self.share}"

@@ -20,7 +20,7 @@ from records.blobs import CHUNK_BYTES, BlobDamaged, BlobStore, BlobWriter
 from records.data_key import DataKey
 from records.deliveries import note_spooled
 from records.engine import Database
-from records.sealing import Sealer
+from records.sealing import Purpose, Sealer
 from records.tables import recordings, segments
 from rooms.ports import SegmentGap, SegmentSpec
 from rooms.tracks import TrackRef
@@ -110,7 +110,9 @@ class SegmentSink:
                 .where(segments.c.closed.is_(False), *which)
             )
             rows = (await connection.execute(query)).all()
-            keys = await self._sealer.keys(connection, {ConsultationId(row.consultation) for row in rows})
+            keys = await self._sealer.keys(
+                connection, {ConsultationId(row.consultation) for row in rows}, Purpose.MEDIA
+            )
         for row in rows:
             consultation = ConsultationId(row.consultation)
             key = keys.get(consultation)  # none: nothing was ever sealed
@@ -155,7 +157,7 @@ class SegmentSink:
                     previous_sha256=previous or "",
                 )
             )
-            return await self._sealer.key(connection, ConsultationId(spec.room))
+            return await self._sealer.key(connection, ConsultationId(spec.room), Purpose.MEDIA)
 
     def _survey(self, blob_id: str, key: DataKey) -> dict[str, Any] | None:
         """Return what can be read of a blob that nobody closed; None, and no blob any more, when that is nothing."""

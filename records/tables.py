@@ -220,13 +220,16 @@ invitations = Table(
     Index(None, "consultation"),
 )
 
-consultation_keys = Table(
-    "consultation_keys",
+data_keys = Table(
+    "data_keys",
     metadata,
     _id("consultation", primary_key=True),
+    Column("purpose", String(16), primary_key=True),  # "record" or "media"
     Column("key_ring_id", String(32), nullable=False),  # which key-encryption key wraps it
-    Column("wrapped", LargeBinary, nullable=False),
+    Column("share", String(64), nullable=True),  # which share does, too; none from before there were any
+    Column("wrapped", LargeBinary, nullable=False),  # empty: destroyed
     ForeignKeyConstraint(["consultation"], ["consultations.id"]),
+    _one_of("purpose", ("record", "media")),
     Index(None, "key_ring_id"),
 )
 

@@ -20,7 +20,6 @@ from records.canonical_json import instant
 from records.event_log import SqlEventLog
 from records.package import key_view
 from records.recorded_media import RecordedMedia
-from records.sealing import Sealer
 from records.statements import note_key
 from records.unit_of_work import SqlStore
 from server.progress_bar import ProgressBar
@@ -31,10 +30,9 @@ from server.storage import (
     make_data_directory,
     open_blobs,
     open_database,
-    open_key_ring,
+    open_sealer,
     open_signed_archive,
     open_signing_keys,
-    record_keys,
 )
 
 _PAGE: Final = 200
@@ -154,7 +152,7 @@ async def _archive(settings: Settings) -> AsyncIterator[_Archive]:
     """Open what holds the archive, without serving anybody."""
     async with AsyncExitStack() as stack:
         database = await open_database(settings, stack)
-        sealer = Sealer(database, open_key_ring(record_keys(settings)))
+        sealer = open_sealer(settings, database)
         store, log = SqlStore(database, sealer, utc_now), SqlEventLog(database, sealer)
         blobs = open_blobs(settings)
         media = RecordedMedia(database, sealer, blobs)

@@ -15,11 +15,10 @@ from identity.tokens import TokenIssuer
 from kernel.clock import utc_now
 from kernel.errors import AppError, Conflict, NotFound
 from kernel.ids import PatientId, UserId, new_id
-from records.key_ring import KeyRing
 from records.sealing import Sealer
 from records.unit_of_work import SqlStore
 from server.refusal import Refused
-from server.storage import open_database, open_key_ring, record_keys, token_keys
+from server.storage import open_database, open_key_ring, open_sealer, token_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +39,6 @@ class NewAccount:
 class _Records:
     store: SqlStore
     sealer: Sealer
-    ring: KeyRing
     sign_in: SignInService
 
 
@@ -77,7 +75,7 @@ async def rotate_record_keys(settings: Settings) -> int:
     """
     async with _records(settings) as records:
         changed = await records.sealer.rotate()
-        active = records.ring.active
+        active = records.sealer.active_key
         await _note(records, "keys.rotate", f"records {active}")
     _say(f"Key {active} is in use; {changed} data keys were wrapped anew. Older keys stay for older backups.")
     return 0
@@ -112,13 +110,12 @@ async def _records(settings: Settings) -> AsyncIterator[_Records]:
     """Open the database and the keys, without serving anybody."""
     async with AsyncExitStack() as stack:
         database = await open_database(settings, stack)
-        ring = open_key_ring(record_keys(settings))
         tokens = open_key_ring(token_keys(settings))
-        sealer = Sealer(database, ring)
+        sealer = open_sealer(settings, database)
         store = SqlStore(database, sealer, utc_now)
         sign_in = SignInService(store, TokenIssuer(tokens, utc_now))
         stack.callback(sign_in.close)
-        yield _Records(store, sealer, ring, sign_in)
+        yield _Records(store, sealer, sign_in)
 
 
 async def _add(records: _Records, account: NewAccount) -> None:

@@ -11,11 +11,13 @@ from records.blobs import BlobStore
 from records.engine import Database
 from records.event_log import SqlEventLog
 from records.key_ring import KeyRing, KeyRingUnusable
+from records.key_shares import KeyShares, KeySharesUnusable
 from records.manifest_signing import ManifestSigner
 from records.migrations import NewerDatabase, migrate
 from records.object_store import ObjectStore, StoreAddress
 from records.package import ArchivePackager
 from records.recorded_media import RecordedMedia
+from records.sealing import Sealer
 from records.signing_keys import SigningKeys
 from records.unit_of_work import SqlStore
 from records.verification import ArchiveVerifier
@@ -30,6 +32,11 @@ def database_url(settings: Settings) -> str:
 def record_keys(settings: Settings) -> Path:
     """Return the file of the keys that wrap the consultations' data keys."""
     return settings.data.path / "keys" / "records.json"
+
+
+def key_shares(settings: Settings) -> Path:
+    """Return the file of the data keys' shares, which has its own rule for backups (docs/ARCHIVE.md)."""
+    return settings.data.path / "keys" / "shares.db"
 
 
 def token_keys(settings: Settings) -> Path:
@@ -80,6 +87,15 @@ def open_key_ring(path: Path) -> KeyRing:
     try:
         return KeyRing.load_or_create(path)
     except KeyRingUnusable as error:
+        raise Refused(str(error)) from error
+
+
+def open_sealer(settings: Settings, database: Database) -> Sealer:
+    """Return what seals and opens the records, with the keys of the data directory."""
+    ring = open_key_ring(record_keys(settings))
+    try:
+        return Sealer(database, ring, KeyShares(key_shares(settings)))
+    except (KeySharesUnusable, OSError) as error:
         raise Refused(str(error)) from error
 
 

@@ -32,7 +32,6 @@ from records.attachment_blobs import SqlAttachmentBlobs
 from records.deliveries import Deliveries
 from records.event_log import SqlEventLog
 from records.recorded_media import RecordedMedia
-from records.sealing import Sealer
 from records.segments import SegmentSink
 from records.unit_of_work import SqlStore
 from rooms.ports import IceServer
@@ -45,7 +44,7 @@ from server.metrics import CountedPublisher, Metrics
 from server.quality_log import QualityLog
 from server.refusal import Refused
 from server.services import Services
-from server.storage import open_blobs, open_database, open_key_ring, open_signed_archive, record_keys, token_keys
+from server.storage import open_blobs, open_database, open_key_ring, open_sealer, open_signed_archive, token_keys
 from server.storage_watch import StorageWatch
 from signaling import Gateway, create_server
 
@@ -58,7 +57,7 @@ async def open_services(
     Rooms and gateway are not closed by `stack` but by `drain`, earlier: while their sockets can still be told.
     """
     database = await open_database(settings, stack)
-    sealer = Sealer(database, open_key_ring(record_keys(settings)))
+    sealer = open_sealer(settings, database)
     store = SqlStore(database, sealer, now)
     event_log = SqlEventLog(database, sealer)
     stack.push_async_callback(event_log.close)

@@ -12,6 +12,7 @@ from identity.principal import Principal, Role
 from kernel.ids import ConsultationId, DepartmentId, PatientId, RoomId, SessionId, UserId
 from records.engine import Database
 from records.key_ring import KeyRing
+from records.key_shares import KeyShares
 from records.migrations import migrate
 from records.sealing import Sealer
 from records.unit_of_work import SqlStore
@@ -66,6 +67,7 @@ class SmallClinic:
     directory: Path
     database: Database
     ring: KeyRing
+    shares: KeyShares
     sealer: Sealer
     store: SqlStore
     now: datetime = NOON
@@ -85,9 +87,10 @@ async def small_clinic(directory: Path) -> AsyncIterator[SmallClinic]:
     database = Database(url)
     await database.open()
     ring = KeyRing.load_or_create(directory / "keys" / "records.json")
-    sealer = Sealer(database, ring)
+    shares = KeyShares(directory / "keys" / "shares.db")
+    sealer = Sealer(database, ring, shares)
     clock: list[SmallClinic] = []
-    clinic = SmallClinic(directory, database, ring, sealer, SqlStore(database, sealer, lambda: clock[0].now))
+    clinic = SmallClinic(directory, database, ring, shares, sealer, SqlStore(database, sealer, lambda: clock[0].now))
     clock.append(clinic)
     async with clinic.store.write() as work:
         await work.people.add_department(CARDIOLOGY)

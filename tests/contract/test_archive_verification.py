@@ -92,7 +92,7 @@ async def test_what_nobody_touched_is_sound(archive: SignedArchive) -> None:
 
 
 async def test_no_key_is_needed_to_check_and_no_word_is_readable(archive: SignedArchive, tmp_path: Path) -> None:
-    archive.sql("DELETE FROM consultation_keys")
+    archive.sql("DELETE FROM data_keys")
     archive.clinic.sealer._keys.clear()
     assert (await archive.verdict()).fault is None
     assert SAID.encode() not in archive.clinic.bytes_at_rest()

@@ -25,6 +25,7 @@ from records.blobs import BlobStore
 from records.engine import Database
 from records.event_log import SqlEventLog
 from records.key_ring import KeyRing
+from records.key_shares import KeyShares
 from records.migrations import migrate
 from records.recorded_media import RecordedMedia
 from records.sealing import Sealer
@@ -60,7 +61,7 @@ async def trial(tmp_path: Path) -> AsyncIterator[Trial]:
     migrate(url)
     database = Database(url)
     await database.open()
-    sealer = Sealer(database, KeyRing.load_or_create(tmp_path / "keys.json"))
+    sealer = Sealer(database, KeyRing.load_or_create(tmp_path / "keys.json"), KeyShares(tmp_path / "shares.db"))
     yield Trial(database, sealer, BlobStore(tmp_path / "blobs"))
     await database.close()
 

@@ -11,7 +11,7 @@ from records.data_key import SealBroken
 from records.event_log import SqlEventLog
 from records.key_ring import KeyRing, KeyRingUnusable
 from records.sealing import KeyMissing, Sealer
-from records.tables import consultation_keys
+from records.tables import data_keys
 from rooms.events import Body, MessagePosted, RoomEvent, RoomOpened
 from tests.small_clinic import HAN, NOON, OTHER_VISIT, ROOM, ROSE, VISIT, SmallClinic
 
@@ -49,7 +49,7 @@ async def test_a_consultation_keeps_its_key_and_no_two_share_one(records: SmallC
         visit = await records.sealer.key(connection, VISIT)
         other = await records.sealer.key(connection, OTHER_VISIT)
     assert visit.raw != other.raw
-    fresh = Sealer(records.database, records.ring)
+    fresh = Sealer(records.database, records.ring, records.shares)
     async with records.database.read() as connection:
         assert (await fresh.key(connection, VISIT)).raw == visit.raw
 
@@ -81,41 +81,46 @@ async def test_after_a_rotation_everything_is_read_and_the_old_key_can_go(record
     assert await records.sealer.rewrap_all() == 0
     records.ring.forget("k1")
     ring = KeyRing.load_or_create(records.directory / "keys" / "records.json")
-    log = SqlEventLog(records.database, Sealer(records.database, ring))
+    log = SqlEventLog(records.database, Sealer(records.database, ring, records.shares))
     assert await log.read(ROOM) == EVENTS
 
 
 async def test_before_rewrapping_the_old_key_is_still_needed(records: SmallClinic) -> None:
     await SqlEventLog(records.database, records.sealer).append(ROOM, EVENTS)
     records.ring.rotate()
-    log = SqlEventLog(records.database, Sealer(records.database, records.ring))
+    log = SqlEventLog(records.database, Sealer(records.database, records.ring, records.shares))
     assert await log.read(ROOM) == EVENTS
     records.ring.forget("k1")
-    log = SqlEventLog(records.database, Sealer(records.database, records.ring))
+    log = SqlEventLog(records.database, Sealer(records.database, records.ring, records.shares))
     with pytest.raises(KeyRingUnusable, match="k1"):
         await log.read(ROOM)
 
 
+def in_another_process(records: SmallClinic) -> Sealer:
+    ring = KeyRing.load_or_create(records.directory / "keys" / "records.json")
+    return Sealer(records.database, ring, records.shares)
+
+
 async def test_a_rotation_by_another_process_is_learned_of_before_a_key_is_made(records: SmallClinic) -> None:
-    elsewhere = Sealer(records.database, KeyRing.load_or_create(records.directory / "keys" / "records.json"))
+    elsewhere = in_another_process(records)
     async with records.database.write() as connection:
         await records.sealer.key(connection, VISIT)
     assert await elsewhere.rotate() == 1
     async with records.database.write() as connection:
         other = await records.sealer.key(connection, OTHER_VISIT)
-        await Sealer(records.database, records.ring).key(connection, VISIT)
+        await Sealer(records.database, records.ring, records.shares).key(connection, VISIT)
     async with records.database.read() as connection:
-        assert set(await connection.scalars(select(consultation_keys.c.key_ring_id))) == {"k2"}
+        assert set(await connection.scalars(select(data_keys.c.key_ring_id))) == {"k2"}
         assert (await elsewhere.key(connection, OTHER_VISIT)).raw == other.raw
 
 
 async def test_a_key_wrapped_by_another_process_after_a_rotation_is_opened(records: SmallClinic) -> None:
     async with records.database.write() as connection:
         await records.sealer.key(connection, VISIT)
-    elsewhere = Sealer(records.database, KeyRing.load_or_create(records.directory / "keys" / "records.json"))
+    elsewhere = in_another_process(records)
     await elsewhere.rotate()
     async with records.database.read() as connection:
-        key = await Sealer(records.database, records.ring).key(connection, VISIT)
+        key = await Sealer(records.database, records.ring, records.shares).key(connection, VISIT)
         assert key.raw == (await elsewhere.key(connection, VISIT)).raw
 
 
@@ -128,7 +133,7 @@ async def test_more_keys_than_one_batch_are_rewrapped(records: SmallClinic) -> N
         row |= {"scheduled_at": NOON, "planned_minutes": 10, "reason": "-", "status": "planned"}
         await connection.run(
             lambda c: c.execute(
-                consultation_keys.metadata.tables["consultations"].insert(), [{"id": i, **row} for i in consultations]
+                data_keys.metadata.tables["consultations"].insert(), [{"id": i, **row} for i in consultations]
             )
         )
         for consultation in consultations:
@@ -136,19 +141,17 @@ async def test_more_keys_than_one_batch_are_rewrapped(records: SmallClinic) -> N
     records.ring.rotate()
     assert await records.sealer.rewrap_all() == 501
     async with records.database.read() as connection:
-        assert set(await connection.scalars(select(consultation_keys.c.key_ring_id))) == {"k2"}
+        assert set(await connection.scalars(select(data_keys.c.key_ring_id))) == {"k2"}
 
 
 async def test_a_wrapped_key_put_into_another_row_does_not_open(records: SmallClinic) -> None:
     async with records.database.write() as connection:
         await records.sealer.key(connection, VISIT)
         await records.sealer.key(connection, OTHER_VISIT)
-        wrapped = await connection.scalar(
-            select(consultation_keys.c.wrapped).where(consultation_keys.c.consultation == VISIT)
-        )
+        wrapped = await connection.scalar(select(data_keys.c.wrapped).where(data_keys.c.consultation == VISIT))
         await connection.execute(
-            update(consultation_keys).where(consultation_keys.c.consultation == OTHER_VISIT).values(wrapped=wrapped)
+            update(data_keys).where(data_keys.c.consultation == OTHER_VISIT).values(wrapped=wrapped)
         )
     with pytest.raises(SealBroken):
         async with records.database.read() as connection:
-            await Sealer(records.database, records.ring).key(connection, OTHER_VISIT)
+            await Sealer(records.database, records.ring, records.shares).key(connection, OTHER_VISIT)

@@ -25,8 +25,9 @@ from records.blobs import BlobStore
 from records.engine import Database
 from records.event_log import SqlEventLog
 from records.key_ring import KeyRing
+from records.key_shares import KeyShares
 from records.migrations import migrate
-from records.sealing import Sealer
+from records.sealing import Purpose, Sealer
 from records.segments import SegmentSink
 from records.unit_of_work import SqlStore
 from rooms.events import RecordingStarted, RoomEvent, RoomOpened, Source
@@ -67,7 +68,7 @@ class Archive:
     async def composed(self, *spans: tuple[float, float]) -> Decoded:
         """Compose what was recorded; `spans` in milliseconds from the beginning."""
         async with self.database.read() as connection:
-            key = await self.sealer.key(connection, CONSULTATION)
+            key = await self.sealer.key(connection, CONSULTATION, Purpose.MEDIA)
         tracks: dict[tuple[str, Source], list[SegmentSource]] = {}
         for segment in await self.segments():
             assert segment.closed
@@ -99,7 +100,7 @@ async def archive_in(path: Path) -> AsyncIterator[Archive]:
     await asyncio.to_thread(migrate, url)
     database = Database(url)
     await database.open()
-    sealer = Sealer(database, KeyRing.load_or_create(path / "ring.json"))
+    sealer = Sealer(database, KeyRing.load_or_create(path / "ring.json"), KeyShares(path / "shares.db"))
     store = SqlStore(database, sealer, lambda: BEGIN)
     blobs = BlobStore(path / "blobs")
     try:
