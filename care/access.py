@@ -39,6 +39,7 @@ class Action(StrEnum):
     ARCHIVE_READ = "archive.read"  # timeline, messages, consents
     ARCHIVE_EXPORT = "archive.export"  # hand everything that is kept of a visit out of the clinic
     ARCHIVE_VERIFY = "archive.verify"  # check what is stored against what was signed
+    HOLD_CHANGE = "hold.change"  # ask for, confirm, withdraw or lift a legal hold
     RECORDING_VIEW = "recording.view"
     RECORDING_COMPOSE = "recording.compose"
     PEOPLE_MANAGE = "people.manage"
@@ -122,6 +123,7 @@ _ALLOWED: Final[dict[tuple[Role, Relationship], frozenset[Action]]] = {
             _A.ARCHIVE_READ,
             _A.ARCHIVE_EXPORT,
             _A.ARCHIVE_VERIFY,
+            _A.HOLD_CHANGE,
             _A.RECORDING_VIEW,
             _A.RECORDING_COMPOSE,
         }

@@ -13,6 +13,7 @@ from typing import Protocol
 from care.attachment import StoredFile
 from care.consultation import Consultation
 from care.history import HistoryEntry, PatientHistory
+from care.hold import Hold
 from care.integrity import Check, Fault, Integrity, Verdict
 from care.invitation import Invitation
 from care.note import Addendum, VisitNote
@@ -260,6 +261,17 @@ class QualityRepository(Protocol):
         """Return the first `limit` minutes, by time."""
 
 
+class HoldRepository(Protocol):
+    """Legal holds. Implemented by `records/holds.py`."""
+
+    async def of(self, consultation: ConsultationId, *, limit: int) -> list[Hold]:
+        """Return a visit's holds, newest first."""
+
+    async def add(self, hold: Hold) -> None: ...
+
+    async def save(self, hold: Hold) -> None: ...
+
+
 class IntegrityRepository(Protocol):
     """What was signed of each recorded visit, and what checks of it found. Implemented by `records/manifests.py`."""
 
@@ -319,6 +331,9 @@ class UnitOfWork(Protocol):
 
     @property
     def manifests(self) -> IntegrityRepository: ...
+
+    @property
+    def holds(self) -> HoldRepository: ...
 
     @property
     def archive(self) -> ArchiveRepository: ...

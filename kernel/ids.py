@@ -13,6 +13,7 @@ ConnectionId = NewType("ConnectionId", str)  # cnx_…  one socket of one partic
 RoomId = NewType("RoomId", str)  # the ConsultationId it belongs to, unchanged
 MessageId = NewType("MessageId", str)  # made by the browser, 8 to 64 characters
 AttachmentId = NewType("AttachmentId", str)  # att_…
+HoldId = NewType("HoldId", str)  # hld_…  a legal hold
 RecordingId = NewType("RecordingId", str)  # rec_…
 SessionId = NewType("SessionId", str)  # ses_…  one sign-in (a family of refresh tokens)
 EntryId = NewType("EntryId", str)  # ent_…  one line of a patient's history

@@ -32,6 +32,7 @@ from sqlalchemy import (
 )
 
 from care.consultation import Status
+from care.hold import HoldState
 from care.people import Sex
 from care.recording import RecordingState
 from identity.principal import Role
@@ -489,6 +490,29 @@ integrity_checks = Table(  # the newest of each consultation; all of them are in
     Column("file", String(300), nullable=False),  # in which the fault is
     Column("segments", Integer, nullable=False),
     ForeignKeyConstraint(["consultation"], ["consultations.id"]),
+)
+
+holds = Table(  # legal holds, open and ended
+    "holds",
+    metadata,
+    _id("id", primary_key=True),
+    _id("consultation", nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(300), nullable=False),
+    _id("asked_by", nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    _id("set_by", nullable=True),
+    Column("set_at", Instant, nullable=True),
+    Column("lift_reason", String(300), nullable=False),
+    _id("lift_asked_by", nullable=True),
+    Column("lift_asked_at", Instant, nullable=True),
+    _id("ended_by", nullable=True),
+    Column("ended_at", Instant, nullable=True),
+    ForeignKeyConstraint(["consultation"], ["consultations.id"]),
+    _one_of("state", HoldState),
+    CheckConstraint("(state IN ('lifted', 'withdrawn')) = (ended_at IS NOT NULL)", name="ended_has_time"),
+    Index(None, "consultation", "asked_at"),
+    Index(None, "state"),
 )
 
 # Who did what ---------------------------------------------------------------------------------------------------------

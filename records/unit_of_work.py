@@ -12,6 +12,7 @@ from records.audit import SqlAuditTrail
 from records.consultations import SqlConsultations
 from records.engine import Connection, Database
 from records.histories import SqlHistories
+from records.holds import SqlHolds
 from records.invitations import SqlInvitations
 from records.manifests import SqlManifests
 from records.notes import SqlNotes
@@ -36,6 +37,7 @@ class SqlUnit:
     recordings: SqlRecordings
     quality: SqlQuality
     manifests: SqlManifests
+    holds: SqlHolds
     archive: SqlArchive
     sessions: SqlSessions
     audit: SqlAuditTrail
@@ -74,6 +76,7 @@ class SqlStore:
             recordings=SqlRecordings(connection),
             quality=SqlQuality(connection),
             manifests=SqlManifests(connection, self._sealer),
+            holds=SqlHolds(connection),
             archive=SqlArchive(connection),
             sessions=SqlSessions(connection),
             audit=SqlAuditTrail(connection, at=at),

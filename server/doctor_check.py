@@ -20,7 +20,7 @@ from server.addresses import is_loopback
 from server.finding import Finding, Grade
 from server.object_store_check import examine_object_store
 from server.refusal import Refused
-from server.storage import database_url, open_database, record_keys, token_keys
+from server.storage import database_url, key_shares, open_database, record_keys, token_keys
 from server.turn_check import examine_turn
 
 _FREE_BYTES_NEEDED: Final = 2 * 1024**3
@@ -146,7 +146,7 @@ async def _database(settings: Settings) -> Finding:
 def _key_files(settings: Settings) -> Iterator[Finding]:
     certificate_key = [Path(settings.server.tls_key)] if settings.server.tls_key else []
     trial_keys = [settings.data.path / "tls" / name for name in ("server-key.pem", "authority-key.pem")]
-    for path in (record_keys(settings), token_keys(settings), *trial_keys, *certificate_key):
+    for path in (record_keys(settings), key_shares(settings), token_keys(settings), *trial_keys, *certificate_key):
         if not path.exists():
             continue
         mode = path.stat().st_mode & 0o777

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a ro
     from care.chart import ChartService
     from care.consultations import ConsultationService
     from care.directory import Directory
+    from care.holds import HoldService
     from care.invitations import InvitationService
     from care.left_messages import LeftMessageService
     from care.reception import ReceptionService
@@ -79,4 +80,5 @@ class Services:
     left_messages: LeftMessageService
     chart: ChartService
     archive: ArchiveService
+    holds: HoldService
     recordings: RecordingService

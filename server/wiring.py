@@ -12,6 +12,7 @@ from care.attachments import AttachmentService
 from care.chart import ChartService
 from care.consultations import ConsultationService
 from care.directory import Directory
+from care.holds import HoldService
 from care.invitations import InvitationService
 from care.left_messages import LeftMessageService
 from care.reception import ReceptionService
@@ -167,6 +168,7 @@ async def open_services(
         chart=ChartService(store),
         left_messages=LeftMessageService(store, event_log),
         archive=ArchiveService(store, event_log),
+        holds=HoldService(store),
         recordings=RecordingService(store, signed.verifier),
     )
 

@@ -15,6 +15,7 @@ _MODULES: Final = (
     "notes",
     "archive",
     "recordings",
+    "holds",
     "people",
     "audit",
     "health",

@@ -1,10 +1,12 @@
 // @ts-check
 import { html, nothing } from 'lit';
 import { formatDateTime, t } from '../i18n/i18n.js';
+import { auth } from '../net/auth.js';
 import { latestConsents } from '../state/playback.js';
 import { CElement } from './element.js';
 import './badge.js';
 import './integrity.js';
+import './legal-hold.js';
 import './note-text.js';
 
 const DECISION_KINDS = /** @type {Record<string, string>} */ ({
@@ -29,6 +31,7 @@ export class CRecordFacts extends CElement {
     return html`
       <div class="stack">
         ${this._consents(record)} ${record.recording ? html`<c-integrity .record=${record}></c-integrity>` : nothing}
+        ${auth.me?.role === 'custodian' ? html`<c-legal-hold .consultation=${record.consultation.id}></c-legal-hold>` : nothing}
         ${this._note(record)}
       </div>
     `;

@@ -126,3 +126,29 @@ def test_visits_from_before_the_archives_words_are_found_after(tmp_path: Path, m
     assert places == [("con_1", noon), ("con_2", noon)]
     assert hits.fetchall() == [(noon,)]
     connection.close()
+
+
+async def test_the_keys_of_earlier_visits_are_taken_over(tmp_path: Path) -> None:
+    """What was recorded before media had a key of its own is sealed with the record's key."""
+    async with small_clinic(tmp_path):
+        pass
+    connection = sqlite3.connect(tmp_path / "consilium.db")
+    connection.executescript("""
+        DROP TABLE data_keys; DROP TABLE holds; UPDATE schema_version SET version_num = '0005';
+        CREATE TABLE consultation_keys (consultation TEXT PRIMARY KEY, key_ring_id TEXT, wrapped BLOB);
+        INSERT INTO consultation_keys VALUES ('con_visit', 'k1', x'01'), ('con_other', 'k2', x'02');
+        INSERT INTO recordings
+            (id, consultation, state, started_at, duration_ms, size_bytes, sha256, blob, progress, failure)
+        VALUES ('rec_1', 'con_visit', 'recording', '2026-11-25', 0, 0, '', '', 0, '');
+    """)
+    connection.close()
+    assert migrate(url(tmp_path)) is True
+    connection = sqlite3.connect(tmp_path / "consilium.db")
+    columns = "consultation, purpose, key_ring_id, share, wrapped"
+    rows = connection.execute(f"SELECT {columns} FROM data_keys ORDER BY consultation, purpose").fetchall()
+    connection.close()
+    assert rows == [
+        ("con_other", "record", "k2", None, b"\x02"),
+        ("con_visit", "media", "k1", None, b"\x01"),
+        ("con_visit", "record", "k1", None, b"\x01"),
+    ]

@@ -1,16 +1,21 @@
 """What stands in the files of the database, and who can still read it after the keys changed."""
 
+import shutil
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from care.note import Sections, revised
 from kernel.ids import ConsultationId, MessageId, ParticipantId
-from records.data_key import SealBroken
+from records.data_key import DataKey, SealBroken
+from records.engine import Database
 from records.event_log import SqlEventLog
 from records.key_ring import KeyRing, KeyRingUnusable
-from records.sealing import KeyMissing, Sealer
+from records.sealing import KeyMissing, Purpose, Sealer
 from records.tables import data_keys
 from rooms.events import Body, MessagePosted, RoomEvent, RoomOpened
 from tests.small_clinic import HAN, NOON, OTHER_VISIT, ROOM, ROSE, VISIT, SmallClinic
@@ -155,3 +160,76 @@ async def test_a_wrapped_key_put_into_another_row_does_not_open(records: SmallCl
     with pytest.raises(SealBroken):
         async with records.database.read() as connection:
             await Sealer(records.database, records.ring, records.shares).key(connection, OTHER_VISIT)
+
+
+async def keys_of(records: SmallClinic, consultation: ConsultationId) -> tuple[bytes, bytes]:
+    async with records.database.write() as connection:
+        record = await records.sealer.key(connection, consultation)
+        media = await records.sealer.key(connection, consultation, Purpose.MEDIA)
+    return record.raw, media.raw
+
+
+async def test_record_and_media_have_keys_of_their_own(records: SmallClinic) -> None:
+    record, media = await keys_of(records, VISIT)
+    assert record != media
+    assert await keys_of(records, VISIT) == (record, media)
+
+
+async def test_a_backup_opens_nothing_of_what_was_destroyed_since(records: SmallClinic, tmp_path: Path) -> None:
+    record, _ = await keys_of(records, VISIT)
+    others = await keys_of(records, OTHER_VISIT)
+    backup = tmp_path / "backup"
+    backup.mkdir()
+    with closing(sqlite3.connect(records.directory / "consilium.db")) as connection:
+        connection.execute("VACUUM INTO ?", [str(backup / "consilium.db")])
+    shutil.copy(records.directory / "keys" / "records.json", backup)
+
+    async with records.database.write() as connection:
+        await records.sealer.destroy(connection, VISIT, Purpose.MEDIA)
+
+    restored = Database(f"sqlite:///{backup / 'consilium.db'}")
+    await restored.open()
+    ring = KeyRing.load_or_create(backup / "records.json")
+    for database in (records.database, restored):
+        sealer = Sealer(database, ring, records.shares)
+        async with database.write() as connection:
+            with pytest.raises(KeyMissing):
+                await sealer.key(connection, VISIT, Purpose.MEDIA)  # nor is another one made in its place
+            assert (await sealer.key(connection, VISIT)).raw == record
+            found = [(await sealer.key(connection, OTHER_VISIT, purpose)).raw for purpose in Purpose]
+            assert tuple(found) == others
+    await restored.close()
+
+
+async def test_a_key_that_was_destroyed_outlives_no_rotation_and_no_cache(records: SmallClinic) -> None:
+    _, media = await keys_of(records, VISIT)
+    async with records.database.write() as connection:
+        await records.sealer.destroy(connection, VISIT, Purpose.MEDIA)
+    await records.sealer.rotate()
+    async with records.database.read() as connection:
+        with pytest.raises(KeyMissing):
+            await records.sealer.key(connection, VISIT, Purpose.MEDIA)
+        wrapped = await connection.scalar(
+            select(data_keys.c.wrapped).where(data_keys.c.consultation == VISIT, data_keys.c.purpose == Purpose.MEDIA)
+        )
+    assert wrapped == b""
+    kept = b"".join(path.read_bytes() for path in records.directory.rglob("*") if path.is_file())
+    assert media not in kept
+
+
+async def test_keys_from_before_there_were_shares_open_and_get_one_at_the_next_rotation(records: SmallClinic) -> None:
+    old = DataKey.fresh()
+    ring_key = DataKey(records.ring.key("k1"))
+    wrapped = ring_key.seal(old.raw, context=f"consultation_keys/{VISIT}/k1")
+    row = {"consultation": VISIT, "key_ring_id": "k1", "share": None, "wrapped": wrapped}
+    async with records.database.write() as connection:
+        await connection.execute(insert(data_keys), [{**row, "purpose": purpose} for purpose in Purpose])
+    for _ in range(2):
+        sealer = Sealer(records.database, records.ring, records.shares)
+        async with records.database.read() as connection:
+            assert [(await sealer.key(connection, VISIT, purpose)).raw for purpose in Purpose] == [old.raw] * 2
+        await records.sealer.rotate()
+    async with records.database.read() as connection:
+        shares = list(await connection.scalars(select(data_keys.c.share)))
+    assert None not in shares
+    assert len(set(shares)) == 2

@@ -113,10 +113,10 @@ class Participant(ABC):
     def opens_devices(self) -> None:
         """Press the button that asks for the devices, where the browser doesn't say beforehand that it may."""
 
-    def sign_in(self, url: str, login: str) -> None:
+    def sign_in(self, url: str, login: str, password: str = PASSWORD) -> None:
         self.goto(f"{url}/sign-in")
         self.write(_at("sign-in-login"), login)
-        self.write(_at("sign-in-password"), PASSWORD)
+        self.write(_at("sign-in-password"), password)
         self.press("sign-in-submit")
         self.until(lambda: self.ask("() => location.pathname") != "/sign-in", "the page after signing in")
 

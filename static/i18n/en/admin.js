@@ -129,6 +129,7 @@ export default {
   'audit.action.archive.key': 'Began a key that signs the archive',
   'audit.action.archive.sign': 'Signed an archived visit',
   'audit.action.archive.verify': 'Checked an archived visit',
+  'audit.action.hold.change': 'Changed a legal hold',
   'audit.action.attachment.add': 'Added a file',
   'audit.action.attachment.read': 'Opened a file',
   'audit.action.messages.read': 'Read messages left for them',

@@ -128,6 +128,7 @@ export default {
   'audit.action.archive.key': '启用存档签名密钥',
   'audit.action.archive.sign': '签署存档',
   'audit.action.archive.verify': '核对存档',
+  'audit.action.hold.change': '变更法律保全',
   'audit.action.attachment.add': '添加附件',
   'audit.action.attachment.read': '打开附件',
   'audit.action.messages.read': '阅读留言',
