@@ -39,6 +39,8 @@ class Action(StrEnum):
     ARCHIVE_READ = "archive.read"  # timeline, messages, consents
     ARCHIVE_EXPORT = "archive.export"  # hand everything that is kept of a visit out of the clinic
     ARCHIVE_VERIFY = "archive.verify"  # check what is stored against what was signed
+    ARCHIVE_DESTROY = "archive.destroy"  # what was kept for as long as it must be
+    RETENTION_READ = "retention.read"  # see what is due to be destroyed
     HOLD_CHANGE = "hold.change"  # ask for, confirm, withdraw or lift a legal hold
     RECORDING_VIEW = "recording.view"
     RECORDING_COMPOSE = "recording.compose"
@@ -124,6 +126,7 @@ _ALLOWED: Final[dict[tuple[Role, Relationship], frozenset[Action]]] = {
             _A.ARCHIVE_EXPORT,
             _A.ARCHIVE_VERIFY,
             _A.HOLD_CHANGE,
+            _A.RETENTION_READ,
             _A.RECORDING_VIEW,
             _A.RECORDING_COMPOSE,
         }

@@ -45,6 +45,7 @@ class Verdict:
     size_bytes: int  # of those, as stored
     key: str = ""  # which signed the manifest
     signed_at: datetime | None = None
+    destroyed_at: datetime | None = None  # then no bytes are there to be compared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,4 +64,5 @@ class Integrity:
     signed_at: datetime | None  # None: no manifest yet
     key: str
     root: str  # the Merkle root, in hex
+    destroyed_at: datetime | None  # the recording, because its time was over
     check: Check | None

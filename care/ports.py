@@ -19,6 +19,7 @@ from care.invitation import Invitation
 from care.note import Addendum, VisitNote
 from care.people import Department, Member, Patient
 from care.recording import Recording, RecordingState, Segment
+from care.retention import DuePlace, DueVisit
 from care.summary import ConsultationSummary
 from identity.audit import AuditTrail, Outcome
 from identity.ports import SessionRepository
@@ -272,6 +273,13 @@ class HoldRepository(Protocol):
     async def save(self, hold: Hold) -> None: ...
 
 
+class RetentionRepository(Protocol):
+    """Which recordings have been kept for as long as they must be. Implemented by `records/retention.py`."""
+
+    async def due(self, finished_before: datetime, *, after: DuePlace | None, limit: int) -> list[DueVisit]:
+        """Return visits with a recording that is not destroyed yet, which had ended by then, the earliest first."""
+
+
 class IntegrityRepository(Protocol):
     """What was signed of each recorded visit, and what checks of it found. Implemented by `records/manifests.py`."""
 
@@ -334,6 +342,9 @@ class UnitOfWork(Protocol):
 
     @property
     def holds(self) -> HoldRepository: ...
+
+    @property
+    def retention(self) -> RetentionRepository: ...
 
     @property
     def archive(self) -> ArchiveRepository: ...

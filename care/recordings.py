@@ -21,6 +21,14 @@ class RecordingAltered(AppError):
     status = 409
 
 
+class RecordingDestroyed(AppError):
+    """There was a recording, and its time was over."""
+
+    code = "recording_destroyed"
+    message = "This recording was kept for as long as it must be, and destroyed. What was written is still here."
+    status = 410
+
+
 class StorageAway(AppError):
     """What is stored can't be read at the moment."""
 
@@ -83,6 +91,7 @@ class RecordingService:
             await reach_consultation(work, principal, consultation, Action.ARCHIVE_EXPORT)
             if await work.recordings.of(consultation) is None:
                 raise NotFound
+            await _require_kept(work, consultation)
         verdict = await self._checker.check(consultation)
         await self._note(principal, verdict, Action.ARCHIVE_VERIFY, Outcome.ALLOWED)
         _require_sound(verdict.fault)
@@ -97,6 +106,7 @@ class RecordingService:
                 raise NotFound
             if recording.state is not RecordingState.FAILED:
                 raise Conflict
+            await _require_kept(work, consultation)
             recording = replace(recording, state=RecordingState.COMPOSING, progress=0, failure="")
             await work.recordings.save(recording)
             await work.audit.add(
@@ -127,4 +137,10 @@ async def _watchable(work: UnitOfWork, principal: Principal, consultation: Consu
     recording = await work.recordings.of(consultation)
     if recording is None or recording.state is not RecordingState.READY:
         raise NotFound
+    await _require_kept(work, consultation)
     return recording
+
+
+async def _require_kept(work: UnitOfWork, consultation: ConsultationId) -> None:
+    if (await work.manifests.integrity(consultation)).destroyed_at is not None:
+        raise RecordingDestroyed

@@ -54,6 +54,13 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long what must be kept is kept before it may be destroyed."""
+
+    recordings_years: Annotated[int, Meta(ge=1, le=100)] = 3  # of consultations by sound and picture; China asks for 3
+
+
+@dataclass(frozen=True, slots=True)
 class Media:
     """The one UDP socket that carries everybody's sound and pictures."""
 
@@ -120,6 +127,7 @@ class Settings:
     data: Data = field(default_factory=Data)
     database: Database = field(default_factory=Database)
     storage: Storage = field(default_factory=Storage)
+    retention: Retention = field(default_factory=Retention)
     media: Media = field(default_factory=Media)
     turn: Turn = field(default_factory=Turn)
     demonstration: Demonstration = field(default_factory=Demonstration)

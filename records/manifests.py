@@ -29,7 +29,8 @@ class SqlManifests:
         statement = await self.statement(consultation, StatementKind.MANIFEST)
         query = select(integrity_checks).where(integrity_checks.c.consultation == consultation)
         row = (await self._connection.execute(query)).one_or_none()
-        return _integrity(statement, None if row is None else _check_from_row(row))
+        destruction = await self.statement(consultation, StatementKind.DESTRUCTION)
+        return _integrity(statement, None if row is None else _check_from_row(row), destruction)
 
     async def note_check(self, consultation: ConsultationId, check: Check) -> None:
         await self._connection.execute(delete(integrity_checks).where(integrity_checks.c.consultation == consultation))
@@ -130,19 +131,24 @@ class SqlManifests:
         return [ConsultationId(row.consultation) for row in await self._connection.execute(query)]
 
 
-def _integrity(statement: Statement | None, check: Check | None) -> Integrity:
-    content: dict[str, Any] = {}
-    signed_at = None
-    if statement is not None:
-        with suppress(ValueError, KeyError, TypeError):  # altered: a check says so, what it claims is not shown
-            content = dict(statement.content)
-            signed_at = datetime.fromisoformat(content["signed_at"])
+def _integrity(statement: Statement | None, check: Check | None, destruction: Statement | None) -> Integrity:
+    content, signed_at = _claimed(statement)
     return Integrity(
         signed_at=signed_at,
+        destroyed_at=_claimed(destruction)[1],
         key=str(content.get("key", "")),
         root=str(content.get("root", "")),
         check=check,
     )
+
+
+def _claimed(statement: Statement | None) -> tuple[dict[str, Any], datetime | None]:
+    """Return what a statement says, and when it was signed; nothing of an altered one, which a check finds."""
+    if statement is not None:
+        with suppress(ValueError, KeyError, TypeError):
+            content = dict(statement.content)
+            return content, datetime.fromisoformat(content["signed_at"])
+    return {}, None
 
 
 def _check_from_row(row: Row[*tuple[Any, ...]]) -> Check:

@@ -32,6 +32,7 @@ class StatementKind(StrEnum):
     MANIFEST = "manifest"
     FILM = "film"
     PACKAGE = "package"
+    DESTRUCTION = "destruction"
 
 
 @dataclass(frozen=True, slots=True)

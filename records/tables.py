@@ -478,7 +478,7 @@ signed_statements = Table(
     Column("signature", LargeBinary(64), nullable=False),
     ForeignKeyConstraint(["consultation"], ["consultations.id"]),
     CheckConstraint("number >= 1", name="number"),
-    _one_of("kind", ("manifest", "film", "package")),
+    _one_of("kind", ("manifest", "film", "package", "destruction")),
 )
 
 integrity_checks = Table(  # the newest of each consultation; all of them are in the access log

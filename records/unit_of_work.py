@@ -19,6 +19,7 @@ from records.notes import SqlNotes
 from records.people import SqlPeople
 from records.quality import SqlQuality
 from records.recordings import SqlRecordings
+from records.retention import SqlRetention
 from records.sealing import Sealer
 from records.sessions import SqlSessions
 
@@ -38,6 +39,7 @@ class SqlUnit:
     quality: SqlQuality
     manifests: SqlManifests
     holds: SqlHolds
+    retention: SqlRetention
     archive: SqlArchive
     sessions: SqlSessions
     audit: SqlAuditTrail
@@ -77,6 +79,7 @@ class SqlStore:
             quality=SqlQuality(connection),
             manifests=SqlManifests(connection, self._sealer),
             holds=SqlHolds(connection),
+            retention=SqlRetention(connection, self._sealer),
             archive=SqlArchive(connection),
             sessions=SqlSessions(connection),
             audit=SqlAuditTrail(connection, at=at),

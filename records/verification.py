@@ -1,7 +1,8 @@
 """Checks an archive against what was signed, from the stored bytes up, without any of the keys that open it.
 
-Order of the checks: statement, signature, key, access log, manifest, segments' chain, rows, files; then the film. The
-first fault ends the check of a consultation. Memory is bounded by the largest single manifest.
+Order of the checks: statement, signature, key, access log, manifest, segments' chain, rows, files; then the film. Of a
+recording that was destroyed there are no files. The first fault ends the check of a consultation. Memory is bounded by
+the largest single manifest.
 """
 
 import asyncio
@@ -32,6 +33,7 @@ _FILM_LASTS_S: Final = 1800
 MANIFEST_FILE: Final = "manifest"
 STATEMENT_FILE: Final = "statement"
 FILM_STATEMENT_FILE: Final = "film statement"
+DESTRUCTION_STATEMENT_FILE: Final = "destruction statement"
 
 
 class FaultFound(Exception):
@@ -52,6 +54,7 @@ class _Stored:
     sealed: bytes
     rows: list[Segment]
     film: Statement | None
+    destruction: Statement | None
 
 
 class ArchiveVerifier:
@@ -85,10 +88,11 @@ class ArchiveVerifier:
             counted[1] += size
             on_segment(size)
 
-        fault, content = None, {}
+        fault, content, destroyed_at = None, {}, None
         try:
             stored = await self._read(consultation, chain)
             content = dict(stored.manifest.content)
+            destroyed_at = stored.destruction.content["signed_at"] if stored.destruction else None
             await asyncio.to_thread(self._compare, stored, content, count)
         except FaultFound as found:
             fault = found.fault
@@ -100,6 +104,7 @@ class ArchiveVerifier:
             size_bytes=counted[1],
             key=str(content.get("key", "")),
             signed_at=datetime.fromisoformat(signed_at) if signed_at else None,
+            destroyed_at=datetime.fromisoformat(destroyed_at) if destroyed_at else None,
         )
 
     async def check(self, consultation: ConsultationId) -> Verdict:
@@ -161,8 +166,11 @@ class ArchiveVerifier:
             film = await work.manifests.statement(consultation, StatementKind.FILM)
             if film is not None:
                 await self._check_statement(work, consultation, film, FILM_STATEMENT_FILE, chain)
+            destruction = await work.manifests.statement(consultation, StatementKind.DESTRUCTION)
+            if destruction is not None:
+                await self._check_statement(work, consultation, destruction, DESTRUCTION_STATEMENT_FILE, chain)
             rows = await work.recordings.segments(recording.id)
-        return _Stored(recording, manifest, *documents, rows, film)
+        return _Stored(recording, manifest, *documents, rows, film, destruction)
 
     async def _check_statement(
         self, work: SqlUnit, consultation: ConsultationId, statement: Statement, file: str, chain: ChainReport | None
@@ -211,14 +219,16 @@ class ArchiveVerifier:
             raise FaultFound(FaultKind.MANIFEST, MANIFEST_FILE)
         if sealed != content["record"]["sealed_sha256"]:
             raise FaultFound(FaultKind.MANIFEST, f"{MANIFEST_FILE}, record")
+        _check_chain(document["segments"])
+        _check_rows(document["segments"], stored.rows)
+        if stored.destruction is not None:
+            return  # that the files are gone is signed, too
         self._compare_segments(document, stored, count)
         if stored.recording.state is RecordingState.READY:
             self._compare_film(stored.recording, stored.film)
 
     def _compare_segments(self, document: Document, stored: _Stored, count: OnSegment) -> None:
         entries = document["segments"]
-        _check_chain(entries)
-        _check_rows(entries, stored.rows)
         known = {entry["blob"] for entry in entries if entry["sealed_sha256"]}
         folder = f"segments/{stored.recording.consultation}"
         for name in self._names(folder):

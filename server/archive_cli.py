@@ -31,6 +31,11 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     export.add_argument("consultation", metavar="CONSULTATION")
     export.add_argument("--to", required=True, metavar="FILE", help="a file that does not exist yet")
     export.add_argument("--reason", required=True, help="stands in the access log")
+    due = add("due", _due, "list recordings that have been kept for as long as they must be; nothing is changed")
+    due.add_argument("--at", metavar="DATE", help="as of this day (2030-12-31) instead of now")
+    due.add_argument("--json", action="store_true", help="one JSON object for each, one a line")
+    destroy = add("destroy-due", _destroy_due, "destroy the recordings that `due` lists and no hold protects")
+    destroy.add_argument("--yes", action="store_true", help="without asking")
     keys = add("keys", _keys, "show the public keys that verify the archive")
     keys.add_argument("--json", action="store_true")
     add("rotate-key", _rotate_key, "begin to sign with a fresh key; the private half of the one before is destroyed")
@@ -50,6 +55,25 @@ def _export(options: argparse.Namespace, settings: Settings) -> int:
     from server.archive_commands import export
 
     return on_loop(export(settings, options.consultation, Path(options.to), reason=options.reason))
+
+
+def _due(options: argparse.Namespace, settings: Settings) -> int:
+    from datetime import UTC, date, datetime, time
+
+    from kernel.clock import utc_now
+    from server.retention_commands import show_due
+
+    try:
+        at = datetime.combine(date.fromisoformat(options.at), time.max, UTC) if options.at else utc_now()
+    except ValueError:
+        return complain("--at: must be a day, for example 2030-12-31", code=2)
+    return on_loop(show_due(settings, at=at, as_json=options.json))
+
+
+def _destroy_due(options: argparse.Namespace, settings: Settings) -> int:
+    from server.retention_commands import destroy_due
+
+    return on_loop(destroy_due(settings, asks=not options.yes))
 
 
 def _keys(options: argparse.Namespace, settings: Settings) -> int:

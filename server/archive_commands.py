@@ -16,6 +16,7 @@ from config.settings import Settings
 from identity.audit import SYSTEM, AuditEntry
 from kernel.clock import utc_now
 from kernel.ids import ConsultationId
+from records.blobs import BlobStore
 from records.canonical_json import instant
 from records.event_log import SqlEventLog
 from records.package import key_view
@@ -57,14 +58,17 @@ _WORDS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Archive:
+class OpenedArchive:
+    """What holds the archive, opened without serving anybody."""
+
     store: SqlStore
+    blobs: BlobStore
     signed: SignedArchive
 
 
 async def verify(settings: Settings, consultations: Sequence[str], *, as_json: bool) -> int:
     """Check the named consultations, or all when none is named; 1 when anything is wrong."""
-    async with _archive(settings) as archive:
+    async with opened_archive(settings) as archive:
         named = [ConsultationId(each) for each in consultations]
         verifier = archive.signed.verifier
         progress = ProgressBar(await _total(archive, named), "segments")
@@ -103,7 +107,7 @@ def show_keys(settings: Settings, *, as_json: bool) -> int:
 
 async def rotate_key(settings: Settings) -> int:
     """Begin a fresh signing key. Safe while the server runs: it reads the keys again before it signs."""
-    async with _archive(settings) as archive, archive.store.write() as work:
+    async with opened_archive(settings) as archive, archive.store.write() as work:
         await work.audit.take_turn()
         archive.signed.keys.refresh()
         await note_key(work.audit, archive.signed.keys, work.at)  # of the one that ends, if it never signed
@@ -115,7 +119,7 @@ async def rotate_key(settings: Settings) -> int:
 
 async def export(settings: Settings, consultation: str, path: Path, *, reason: str) -> int:
     """Write everything that is kept of a recorded visit, in clear, into one new ZIP file; 1 when anything is wrong."""
-    async with _archive(settings) as archive:
+    async with opened_archive(settings) as archive:
         wanted = ConsultationId(consultation)
         verifier = archive.signed.verifier
         progress = ProgressBar(await _total(archive, [wanted]), "segments checked")
@@ -130,7 +134,7 @@ async def export(settings: Settings, consultation: str, path: Path, *, reason: s
     return 0
 
 
-async def _hand_out(archive: _Archive, consultation: ConsultationId, path: Path, reason: str) -> None:
+async def _hand_out(archive: OpenedArchive, consultation: ConsultationId, path: Path, reason: str) -> None:
     """Write a package to `path`, readable by its owner only; nothing is left behind when that fails."""
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -148,7 +152,7 @@ async def _hand_out(archive: _Archive, consultation: ConsultationId, path: Path,
 
 
 @asynccontextmanager
-async def _archive(settings: Settings) -> AsyncIterator[_Archive]:
+async def opened_archive(settings: Settings) -> AsyncIterator[OpenedArchive]:
     """Open what holds the archive, without serving anybody."""
     async with AsyncExitStack() as stack:
         database = await open_database(settings, stack)
@@ -156,10 +160,10 @@ async def _archive(settings: Settings) -> AsyncIterator[_Archive]:
         store, log = SqlStore(database, sealer, utc_now), SqlEventLog(database, sealer)
         blobs = open_blobs(settings)
         media = RecordedMedia(database, sealer, blobs)
-        yield _Archive(store, open_signed_archive(settings, store, log, blobs, media, at=utc_now()))
+        yield OpenedArchive(store, blobs, open_signed_archive(settings, store, log, blobs, media, at=utc_now()))
 
 
-async def _total(archive: _Archive, named: Sequence[ConsultationId]) -> int:
+async def _total(archive: OpenedArchive, named: Sequence[ConsultationId]) -> int:
     async with archive.store.read() as work:
         for consultation in named:
             if await work.recordings.of(consultation) is None:
@@ -169,7 +173,7 @@ async def _total(archive: _Archive, named: Sequence[ConsultationId]) -> int:
         return await work.manifests.count_segments()
 
 
-async def _wanted(archive: _Archive, named: Sequence[ConsultationId]) -> AsyncIterator[ConsultationId]:
+async def _wanted(archive: OpenedArchive, named: Sequence[ConsultationId]) -> AsyncIterator[ConsultationId]:
     """Yield the named ones, or all page by page."""
     for consultation in named:
         yield consultation
@@ -185,6 +189,8 @@ async def _wanted(archive: _Archive, named: Sequence[ConsultationId]) -> AsyncIt
 
 
 def _as_words(verdict: Verdict) -> str:
+    if verdict.destroyed_at is not None and verdict.fault is None:
+        return f"{verdict.consultation}: destroyed {instant(verdict.destroyed_at)}, its manifest is sound"
     if verdict.fault is None:
         signed = "" if verdict.signed_at is None else f", signed {instant(verdict.signed_at)} by {verdict.key}"
         return f"{verdict.consultation}: sound, {verdict.segments} segments{signed}"
@@ -201,6 +207,7 @@ def _as_json(verdict: Verdict) -> dict[str, object]:
         "size_bytes": verdict.size_bytes,
         "key": verdict.key,
         "signed_at": None if verdict.signed_at is None else instant(verdict.signed_at),
+        "destroyed_at": None if verdict.destroyed_at is None else instant(verdict.destroyed_at),
     }
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a ro
     from care.chart import ChartService
     from care.consultations import ConsultationService
     from care.directory import Directory
+    from care.due_recordings import RetentionService
     from care.holds import HoldService
     from care.invitations import InvitationService
     from care.left_messages import LeftMessageService
@@ -81,4 +82,5 @@ class Services:
     chart: ChartService
     archive: ArchiveService
     holds: HoldService
+    retention: RetentionService
     recordings: RecordingService

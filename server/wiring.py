@@ -12,11 +12,13 @@ from care.attachments import AttachmentService
 from care.chart import ChartService
 from care.consultations import ConsultationService
 from care.directory import Directory
+from care.due_recordings import RetentionService
 from care.holds import HoldService
 from care.invitations import InvitationService
 from care.left_messages import LeftMessageService
 from care.reception import ReceptionService
 from care.recordings import RecordingService
+from care.retention import RetentionRule
 from config.settings import Settings
 from demonstration import clinic
 from demonstration.clinic import Demonstration
@@ -169,6 +171,7 @@ async def open_services(
         left_messages=LeftMessageService(store, event_log),
         archive=ArchiveService(store, event_log),
         holds=HoldService(store),
+        retention=RetentionService(store, RetentionRule(settings.retention.recordings_years)),
         recordings=RecordingService(store, signed.verifier),
     )
 

@@ -106,6 +106,15 @@ export const routes = [
     styles: ['doctor.css', 'archive.css'],
   },
   {
+    path: '/retention',
+    tag: 'c-retention',
+    load: () => import('./views/retention.js'),
+    texts: ['archive', 'doctor'],
+    roles: ['custodian'],
+    shell: 'full',
+    styles: ['doctor.css', 'archive.css'],
+  },
+  {
     path: '/admin/:section?',
     tag: 'c-admin',
     load: () => import('./views/admin.js'),

@@ -16,6 +16,7 @@ _MODULES: Final = (
     "archive",
     "recordings",
     "holds",
+    "retention",
     "people",
     "audit",
     "health",

@@ -11,7 +11,7 @@ from care.archive import ArchivedRecording, ArchiveEntry, ArchiveRecord, Gap
 from care.integrity import Check, FaultKind, Integrity
 from care.ports import ArchiveFilter
 from care.recording import Recording, RecordingState, Segment
-from care.recordings import RecordingAltered, StorageAway
+from care.recordings import RecordingAltered, RecordingDestroyed, StorageAway
 from care.transcript import ConsentAnswer, Happening, Message, Person
 from care.transcript_page import page_of
 from identity.principal import Role
@@ -175,12 +175,16 @@ class CheckView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IntegrityView(msgspec.Struct, frozen=True, kw_only=True):
-    """What is signed of a recorded visit (null: not yet), and what the newest check found (null: none was made)."""
+    """What is signed of a recorded visit (null: not yet), and what the newest check found (null: none was made).
+
+    `destroyed_at` is when the recording was destroyed because its time was over.
+    """
 
     signed_at: datetime | None
     key: str
     root: str
     check: CheckView | None
+    destroyed_at: datetime | None
 
     @classmethod
     def of(cls, integrity: Integrity) -> "IntegrityView":
@@ -190,6 +194,7 @@ class IntegrityView(msgspec.Struct, frozen=True, kw_only=True):
             key=integrity.key,
             root=integrity.root,
             check=None if check is None else CheckView.of(check),
+            destroyed_at=integrity.destroyed_at,
         )
 
 
@@ -306,7 +311,7 @@ async def check_archive(call: Call[None, None]) -> IntegrityView:
     roles=_READERS,
     body=ViewingBody,
     response=Viewing,
-    errors=[NotFound, RecordingAltered, StorageAway],
+    errors=[NotFound, RecordingAltered, RecordingDestroyed, StorageAway],
 )
 async def open_viewing(call: Call[None, ViewingBody]) -> web.Response:
     consultation = call.consultation

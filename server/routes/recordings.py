@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from care.recordings import RecordingAltered, StorageAway
+from care.recordings import RecordingAltered, RecordingDestroyed, StorageAway
 from identity.principal import Role
 from kernel.errors import Conflict, NotFound, Overloaded, SignInRequired
 from records.blobs import BlobReader
@@ -39,7 +39,7 @@ class MediaQuery(Input):
     tag="archive",
     roles=None,
     query=MediaQuery,
-    errors=[NotFound, SignInRequired, RecordingAltered, StorageAway],
+    errors=[NotFound, SignInRequired, RecordingAltered, RecordingDestroyed, StorageAway],
     response_type="video/webm",
 )
 async def play_recording(call: Call[MediaQuery, None]) -> web.StreamResponse:
@@ -69,7 +69,7 @@ async def play_recording(call: Call[MediaQuery, None]) -> web.StreamResponse:
     summary="Take all that is kept of a recorded visit, with its proofs; with an access token or while viewing",
     tag="archive",
     roles=None,
-    errors=[NotFound, SignInRequired, RecordingAltered, StorageAway, Overloaded],
+    errors=[NotFound, SignInRequired, RecordingAltered, RecordingDestroyed, StorageAway, Overloaded],
     response_type="application/zip",
 )
 async def download_package(call: Call[None, None]) -> web.StreamResponse:
@@ -93,7 +93,7 @@ async def download_package(call: Call[None, None]) -> web.StreamResponse:
     tag="archive",
     roles={Role.CUSTODIAN, Role.CLINICIAN},
     response=ArchivedView,
-    errors=[NotFound, Conflict],
+    errors=[NotFound, Conflict, RecordingDestroyed],
     status=202,
 )
 async def compose_again(call: Call[None, None]) -> ArchivedView:

@@ -26,7 +26,7 @@
  * }} Recording
  * @typedef {{ participant: string, name: string, decision: string, version: string, language: string, at: string, text: string }} Consent
  * @typedef {{ at: string, fault: string | null, file: string, segments: number }} Check
- * @typedef {{ signed_at: string | null, key: string, root: string, check: Check | null }} Integrity
+ * @typedef {{ signed_at: string | null, key: string, root: string, check: Check | null, destroyed_at?: string | null }} Integrity
  * @typedef {{ participant: string, name: string, role: string }} Person
  * @typedef {{
  *   consultation: import('./clinic.js').ConsultationSummary, participants: Person[], recording?: Recording | null,

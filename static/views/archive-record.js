@@ -139,6 +139,16 @@ export class CArchiveRecord extends Page {
         </div>
       </div>`;
     }
+    const destroyedAt = record.integrity?.destroyed_at;
+    if (destroyedAt) {
+      return html`<div class="notice" data-testid="destroyed">
+        <c-icon name="info"></c-icon>
+        <div>
+          <p class="strong">${t('record_page.destroyed', { time: formatDateTime(destroyedAt) })}</p>
+          <p>${t('record_page.destroyed_text')}</p>
+        </div>
+      </div>`;
+    }
     if (recording.state === 'composing') {
       return html`<div class="notice" data-testid="composing">
         <c-icon name="clock"></c-icon>

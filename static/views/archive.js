@@ -2,6 +2,7 @@
 import { html, nothing } from 'lit';
 import { errorText, formatDate, formatDateTime, formatDuration, formatTime, language, t } from '../i18n/i18n.js';
 import { api } from '../net/api.js';
+import { auth } from '../net/auth.js';
 import { navigate } from '../router.js';
 import { departmentName, localDay } from '../state/clinic.js';
 import { csv, pressed, sorted } from '../state/table.js';
@@ -84,6 +85,13 @@ export class CArchive extends Page {
       <div class="page archive">
         <header class="page-head">
           <h1 tabindex="-1">${t('archive.title')}</h1>
+          ${
+            auth.me?.role === 'custodian'
+              ? html`<a class="button" href="/retention" data-testid="retention"
+                  ><c-icon name="clock"></c-icon>${t('retention.title')}</a
+                >`
+              : nothing
+          }
           <button
             class="button"
             type="button"

@@ -130,6 +130,8 @@ export default {
   'audit.action.archive.sign': 'Signed an archived visit',
   'audit.action.archive.verify': 'Checked an archived visit',
   'audit.action.hold.change': 'Changed a legal hold',
+  'audit.action.archive.destroy': 'Destroyed a recording',
+  'audit.action.retention.read': 'Looked at what is due to be destroyed',
   'audit.action.attachment.add': 'Added a file',
   'audit.action.attachment.read': 'Opened a file',
   'audit.action.messages.read': 'Read messages left for them',

@@ -129,6 +129,8 @@ export default {
   'audit.action.archive.sign': '签署存档',
   'audit.action.archive.verify': '核对存档',
   'audit.action.hold.change': '变更法律保全',
+  'audit.action.archive.destroy': '销毁录像',
+  'audit.action.retention.read': '查看到期录像',
   'audit.action.attachment.add': '添加附件',
   'audit.action.attachment.read': '打开附件',
   'audit.action.messages.read': '阅读留言',

@@ -49,6 +49,7 @@ export default {
   'error.body_too_slow': '上传过慢，已中断。请在网络较好时重试。',
   'error.storage_failed': '未能保存，请重试；如再次出现，请联系医院。',
   'error.second_person_needed': '需由另一位档案管理员确认：保全的设立和解除均须两人完成。',
+  'error.recording_destroyed': '该录像保存期满，已销毁。本次问诊的文字记录仍可查看。',
   'error.attachment.refused': '不支持该类型的文件。请发送图片（PNG、JPEG、GIF、WebP）、PDF 或纯文本文件。',
   'error.attachment.full': '本次问诊的文件数量已达上限。',
   'error.room.not_seated': '您当前不在问诊中，请先返回问诊。',

@@ -58,6 +58,8 @@ archive.search        .     .      x      x       x       x       .
 archive.read          .     .      x      x       .       x       .
 archive.export        .     .      .      .       .       x       .
 archive.verify        .     .      .      .       .       x       .
+archive.destroy       .     .      .      .       .       .       .
+retention.read        .     .      .      .       .       x       .
 hold.change           .     .      .      .       .       x       .
 recording.view        .     .      x      x       .       x       .
 recording.compose     .     .      x      .       .       x       .

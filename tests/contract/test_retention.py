@@ -1,0 +1,186 @@
+"""Recordings whose time is over: what is due, what a hold protects, and that nothing of the rest opens again."""
+
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from care.due_recordings import RetentionService
+from care.hold import HoldState, HoldStep
+from care.holds import HoldService
+from care.integrity import FaultKind
+from care.retention import RetentionRule
+from kernel.ids import ConsultationId
+from records.blobs import BlobStore
+from records.destruction import Destroyer
+from records.engine import Database
+from records.key_ring import KeyRing
+from records.recorded_media import RecordedMedia
+from records.sealing import KeyMissing, Sealer
+from tests.signed_archive import FILM, SEGMENTS, SignedArchive, signed_archive
+from tests.small_clinic import CATO, NOON, OTHER_VISIT, VISIT, signed_in
+
+RULE = RetentionRule(3)
+YEARS = datetime.fromisoformat("1990-01-01"), datetime.fromisoformat("2200-01-01")
+IN_TIME, LATER = datetime(2029, 11, 24, tzinfo=UTC), datetime(2029, 11, 26, tzinfo=UTC)
+CUSTODIAN, SECOND = signed_in(CATO), replace(signed_in(CATO), subject="usr_second")
+
+
+@pytest.fixture
+async def archive(tmp_path: Path) -> AsyncIterator[SignedArchive]:
+    (tmp_path / "data").mkdir()
+    async with signed_archive(tmp_path / "data") as archive:
+        async with archive.clinic.store.write() as work:
+            await work.people.add_member(replace(CATO, id=SECOND.subject, login="second"))
+        yield archive
+
+
+def destroyer(archive: SignedArchive) -> Destroyer:
+    return Destroyer(archive.clinic.store, archive.blobs, archive.signer, RULE)
+
+
+async def due(archive: SignedArchive, at: datetime) -> list[tuple[ConsultationId, bool]]:
+    found = await RetentionService(archive.clinic.store, RULE).due(CUSTODIAN, at=at)
+    return [(visit.consultation.id, visit.is_held) for visit in found]
+
+
+def files(archive: SignedArchive) -> list[str]:
+    root = archive.blobs.root
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+
+
+@given(st.datetimes(*YEARS, timezones=st.just(UTC)), st.integers(1, 100))
+def test_a_visit_is_due_once_its_years_are_over(finished_at: datetime, years: int) -> None:
+    rule = RetentionRule(years)
+    due_at = rule.due_at(finished_at)
+    assert abs(due_at - finished_at - timedelta(days=365.2425 * years)) < timedelta(days=2)
+    assert rule.finished_before(due_at + timedelta(days=1)) >= finished_at
+    assert rule.finished_before(due_at - timedelta(days=2)) < finished_at
+
+
+async def test_what_is_due_is_shown_before_it_is_and_in_pages(archive: SignedArchive) -> None:
+    assert await due(archive, IN_TIME) == []
+    everything = await due(archive, LATER)
+    assert {visit for visit, _ in everything} == {VISIT, OTHER_VISIT}
+    async with archive.clinic.store.read() as work:
+        before = RULE.finished_before(LATER)
+        first = await work.retention.due(before, after=None, limit=1)
+        second = await work.retention.due(before, after=first[0].place, limit=1)
+        assert await work.retention.due(before, after=second[0].place, limit=1) == []
+    assert [each.consultation.id for each in (*first, *second)] == [visit for visit, _ in everything]
+
+
+async def test_what_was_destroyed_is_gone_proven_and_nothing_else_is(archive: SignedArchive) -> None:
+    assert await destroyer(archive).destroy(VISIT, at=LATER)
+    assert all(OTHER_VISIT in name for name in files(archive))
+    assert len(files(archive)) == 2 * SEGMENTS + 1
+    assert await due(archive, LATER) == [(OTHER_VISIT, False)]
+    with pytest.raises(KeyMissing):
+        await archive.media.open(await archive.recording())
+    verdict = await archive.verdict()
+    assert (verdict.fault, verdict.segments, verdict.destroyed_at) == (None, 0, NOON)
+    assert (await archive.verdict(OTHER_VISIT)).segments == 2 * SEGMENTS
+    async with archive.clinic.store.read() as work:
+        assert (await work.manifests.integrity(VISIT)).destroyed_at == NOON
+        noted = [chained.entry for chained in await work.audit.page(object_id=VISIT, limit=5)]
+    assert ("archive.destroy", f"{2 * SEGMENTS + 1} files, recordings, 3 years") in [
+        (entry.action, entry.detail) for entry in noted
+    ]
+    assert not await destroyer(archive).destroy(VISIT, at=LATER), "once is enough"
+
+
+async def test_nothing_is_destroyed_before_its_time(archive: SignedArchive) -> None:
+    before = files(archive)
+    assert not await destroyer(archive).destroy(VISIT, at=IN_TIME)
+    assert files(archive) == before
+    assert (await archive.verdict()).destroyed_at is None
+
+
+@pytest.mark.parametrize("state", [HoldState.ASKED, HoldState.SET, HoldState.LIFT_ASKED])
+async def test_nothing_under_hold_is_ever_destroyed(archive: SignedArchive, state: HoldState) -> None:
+    holds = HoldService(archive.clinic.store)
+    await holds.take(CUSTODIAN, VISIT, HoldStep.ASK, reason="a lawsuit")
+    if state is not HoldState.ASKED:
+        await holds.take(SECOND, VISIT, HoldStep.CONFIRM)
+    if state is HoldState.LIFT_ASKED:
+        await holds.take(SECOND, VISIT, HoldStep.ASK_LIFT, reason="settled")
+    before = files(archive)
+    assert (VISIT, True) in await due(archive, LATER)
+    assert not await destroyer(archive).destroy(VISIT, at=LATER)
+    assert files(archive) == before
+    if state is HoldState.LIFT_ASKED:
+        await holds.take(CUSTODIAN, VISIT, HoldStep.LIFT)
+        assert await destroyer(archive).destroy(VISIT, at=LATER)
+
+
+async def test_a_restored_backup_opens_nothing_that_was_destroyed_since(archive: SignedArchive, tmp_path: Path) -> None:
+    backup = tmp_path / "backup"
+    shutil.copytree(archive.blobs.root, backup / "blobs")
+    shutil.copy(archive.clinic.directory / "keys" / "records.json", backup)
+    with closing(sqlite3.connect(archive.clinic.directory / "consilium.db")) as connection:
+        connection.execute("VACUUM INTO ?", [str(backup / "consilium.db")])
+
+    await destroyer(archive).destroy(VISIT, at=LATER)
+
+    database = Database(f"sqlite:///{backup / 'consilium.db'}")
+    await database.open()
+    sealer = Sealer(database, KeyRing.load_or_create(backup / "records.json"), archive.clinic.shares)
+    media = RecordedMedia(database, sealer, BlobStore(backup / "blobs"))
+    assert (backup / "blobs" / (await archive.recording()).blob).exists(), "the ciphertext is there"
+    with pytest.raises(KeyMissing):
+        await media.open(await archive.recording())
+    with await media.open(await archive.recording(OTHER_VISIT)) as film:
+        assert film.read() == FILM
+    await database.close()
+
+
+async def test_a_process_that_stops_after_the_key_is_gone_does_the_rest_the_next_time(
+    archive: SignedArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = archive.clinic.sealer.destroy
+
+    async def stopped(*arguments: object) -> None:
+        await real(*arguments)
+        raise ConnectionAbortedError
+
+    monkeypatch.setattr(archive.clinic.sealer, "destroy", stopped)
+    with pytest.raises(ConnectionAbortedError):
+        await destroyer(archive).destroy(VISIT, at=LATER)
+    monkeypatch.undo()
+    assert (VISIT, False) in await due(archive, LATER)
+    assert await destroyer(archive).destroy(VISIT, at=LATER)
+    assert (await archive.verdict()).destroyed_at == NOON
+
+
+async def test_files_that_can_not_be_removed_at_once_are_removed_later(
+    archive: SignedArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_blobs: BlobStore, _blob: str) -> None:
+        raise OSError(5, "storage does not answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BlobStore, "destroy", away)
+        assert await destroyer(archive).destroy(VISIT, at=LATER)
+        assert await destroyer(archive).sweep() == 2 * SEGMENTS + 1
+    assert any(VISIT in name for name in files(archive))
+    assert await destroyer(archive).sweep() == 0
+    assert not any(VISIT in name for name in files(archive))
+
+
+async def test_a_destruction_that_nobody_signed_is_a_fault(archive: SignedArchive) -> None:
+    await destroyer(archive).destroy(VISIT, at=LATER)
+    archive.sql("UPDATE signed_statements SET text = replace(text, 'media', 'nedia') WHERE kind = 'destruction'")
+    fault = (await archive.verdict()).fault
+    assert fault is not None
+    assert (fault.kind, fault.file) == (FaultKind.SIGNATURE, "destruction statement")
+    archive.sql("DELETE FROM signed_statements WHERE kind = 'destruction'")
+    fault = (await archive.verdict()).fault
+    assert fault is not None
+    assert fault.kind is FaultKind.SEGMENT_MISSING
