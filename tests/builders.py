@@ -64,7 +64,9 @@ def admit(who: ParticipantId) -> AdmitParticipant:
     return AdmitParticipant(DOCTOR, who)
 
 
-def post(who: ParticipantId, text: str = "Hello", *, id_: str = "message-1", files: Iterable[Attachment] = ()):
+def post(
+    who: ParticipantId, text: str = "Hello", *, id_: str = "message-1", files: Iterable[Attachment] = ()
+) -> PostMessage:
     return PostMessage(who, MessageId(id_), Body("server", text), tuple(files))
 
 
@@ -116,7 +118,11 @@ def call() -> Stage:
     return stage
 
 
-SUBJECTS = {DOCTOR: UserId(DOCTOR), PATIENT: UserId("usr_patient"), GUEST: InvitationId(GUEST)}
+SUBJECTS: dict[ParticipantId, UserId | InvitationId] = {
+    DOCTOR: UserId(DOCTOR),
+    PATIENT: UserId("usr_patient"),
+    GUEST: InvitationId(GUEST),
+}
 
 
 def principal(who: ParticipantId) -> Principal:

@@ -12,7 +12,7 @@ from rooms.events import Source
 from rooms.ports import MediaOffer
 from rooms.tracks import TrackRef
 from tests.media_call import Seat
-from tests.server_process import Browser, RunningClinic
+from tests.server_process import Browser, Clinic, RunningClinic
 from tests.socket_server import Client
 
 
@@ -33,7 +33,7 @@ class Participant:
         assert self.seat is not None
         return self.seat.peer
 
-    async def enters(self, clinic: RunningClinic, consultation: str) -> None:
+    async def enters(self, clinic: Clinic, consultation: str) -> None:
         assert self.http.token
         await self.socket.connect(clinic.url, self.http.token)
         assert (await self.does("room_enter", consultation=consultation, since=0))["ok"]

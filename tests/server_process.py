@@ -116,23 +116,11 @@ class Browser:
 
 
 @dataclass
-class RunningClinic:
-    """A server in this process."""
+class Clinic:
+    """A server somewhere, and the browsers of those who use it."""
 
-    app: web.Application
     url: str
-    data: Path
-    _browsers: list[Browser] = field(default_factory=list)
-
-    @property
-    def services(self) -> Services:
-        return self.app[NODE].services
-
-    @property
-    def demonstration(self) -> Demonstration:
-        shown = self.services.demonstration
-        assert shown is not None, "this clinic is a real one"
-        return shown
+    _browsers: list[Browser] = field(default_factory=list, kw_only=True)
 
     def stranger(self) -> Browser:
         """Return a browser in which nobody has signed in."""
@@ -160,6 +148,24 @@ class RunningClinic:
             await browser.http.close()
 
 
+@dataclass
+class RunningClinic(Clinic):
+    """A server in this process."""
+
+    app: web.Application
+    data: Path
+
+    @property
+    def services(self) -> Services:
+        return self.app[NODE].services
+
+    @property
+    def demonstration(self) -> Demonstration:
+        shown = self.services.demonstration
+        assert shown is not None, "this clinic is a real one"
+        return shown
+
+
 def clinic_settings(data: Path, **sections: Mapping[str, object]) -> Settings:
     """Return settings for a demonstration on free ports of loopback, changed by `sections`."""
     changed: dict[str, dict[str, object]] = {
@@ -185,7 +191,7 @@ async def running_clinic(
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         app[NODE].lifecycle.become_ready()
-        clinic = RunningClinic(app, f"http://127.0.0.1:{runner.addresses[0][1]}", data)
+        clinic = RunningClinic(f"http://127.0.0.1:{runner.addresses[0][1]}", app, data)
         try:
             yield clinic
         finally:

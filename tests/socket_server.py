@@ -135,10 +135,12 @@ class Client:
 
     async def ask(self, event: str, **fields: object) -> dict[str, Any]:
         """Emit an event and return its acknowledgement."""
-        return await self._socket.call(event, fields, timeout=5)
+        answer: dict[str, Any] = await self._socket.call(event, fields, timeout=5)
+        return answer
 
     async def ask_raw(self, event: str, *arguments: object) -> dict[str, Any]:
-        return await self._socket.call(event, arguments, timeout=5)
+        answer: dict[str, Any] = await self._socket.call(event, arguments, timeout=5)
+        return answer
 
     async def emit(self, event: str, **fields: object) -> None:
         await self._socket.emit(event, fields)

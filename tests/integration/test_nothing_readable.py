@@ -138,7 +138,7 @@ async def watched(clinic: RunningClinic, consultation: str, secrets: dict[str, s
 
 async def a_whole_visit(server: ServerProcess, data: Path) -> dict[str, str]:
     """Play the visit; return every secret that was used on the way."""
-    clinic = RunningClinic(web.Application(), server.url, data)
+    clinic = RunningClinic(server.url, web.Application(), data)
     secrets: dict[str, str] = {}
     async with lean_visit(clinic, secret=server.join_links[0].partition("#")[2]) as visit:
         doctor, patient, consultation = visit.doctor, visit.patient, visit.consultation
