@@ -2,12 +2,12 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from care.access import Action, require
+from care.gaps import Gap, gaps_of
 from care.integrity import Integrity
 from care.note import VisitNote
 from care.ports import ArchiveFilter, ArchivePlace, Store
@@ -18,8 +18,7 @@ from care.summary import ConsultationSummary
 from care.transcript import Transcript, transcript_of
 from identity.principal import Principal, Role
 from kernel.errors import Invalid
-from kernel.ids import ConsultationId, ParticipantId, RoomId, UserId
-from rooms.events import Source
+from kernel.ids import ConsultationId, RoomId, UserId
 from rooms.ports import EventLog
 from rooms.quality_minutes import QualityMinute
 
@@ -43,18 +42,6 @@ class ArchivePage:
 
     entries: tuple[ArchiveEntry, ...]
     next: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Time for which a track is missing from the recording, on its time base."""
-
-    participant: ParticipantId
-    source: Source
-    at: datetime
-    offset_ms: int | None
-    duration_ms: int
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +112,6 @@ class ArchiveService:
             tuple(quality),
             integrity,
         )
-
-
-def gaps_of(segments: Sequence[Segment], spans: Spans) -> tuple[Gap, ...]:
-    """Return what is missing within the segments, in order of time."""
-    gaps = []
-    for segment in segments:
-        for gap in segment.gaps:
-            at = segment.started_at + timedelta(milliseconds=gap.offset_ms)
-            gaps.append(Gap(segment.participant, segment.source, at, spans.offset_ms(at), gap.duration_ms, gap.reason))
-    return tuple(sorted(gaps, key=lambda gap: gap.at))
 
 
 def _encoded(consultation: ConsultationSummary) -> str:

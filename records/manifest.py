@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
-from care.archive import gaps_of
 from care.attachment import StoredFile
+from care.gaps import gaps_of
 from care.recording import Recording, Segment
 from care.recording_time import Spans
 from kernel.ids import AttachmentId

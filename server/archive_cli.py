@@ -31,6 +31,8 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     export.add_argument("consultation", metavar="CONSULTATION")
     export.add_argument("--to", required=True, metavar="FILE", help="a file that does not exist yet")
     export.add_argument("--reason", required=True, help="stands in the access log")
+    compose = add("compose", _compose, "compose a film again from what was recorded, and sign it")
+    compose.add_argument("consultation", metavar="CONSULTATION")
     due = add("due", _due, "list recordings that have been kept for as long as they must be; nothing is changed")
     due.add_argument("--at", metavar="DATE", help="as of this day (2030-12-31) instead of now")
     due.add_argument("--json", action="store_true", help="one JSON object for each, one a line")
@@ -55,6 +57,12 @@ def _export(options: argparse.Namespace, settings: Settings) -> int:
     from server.archive_commands import export
 
     return on_loop(export(settings, options.consultation, Path(options.to), reason=options.reason))
+
+
+def _compose(options: argparse.Namespace, settings: Settings) -> int:
+    from server.compose_command import compose_again
+
+    return on_loop(compose_again(settings, options.consultation))
 
 
 def _due(options: argparse.Namespace, settings: Settings) -> int:

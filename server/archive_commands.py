@@ -6,21 +6,24 @@ import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from care.access import Action
 from care.integrity import Fault, FaultKind, Verdict
+from config import logging
 from config.settings import Settings
 from identity.audit import SYSTEM, AuditEntry
 from kernel.clock import utc_now
 from kernel.ids import ConsultationId
 from records.blobs import BlobStore
 from records.canonical_json import instant
+from records.engine import Database
 from records.event_log import SqlEventLog
 from records.package import key_view
 from records.recorded_media import RecordedMedia
+from records.sealing import Sealer
 from records.statements import note_key
 from records.unit_of_work import SqlStore
 from server.progress_bar import ProgressBar
@@ -61,8 +64,12 @@ _WORDS: Final = {
 class OpenedArchive:
     """What holds the archive, opened without serving anybody."""
 
+    database: Database
+    sealer: Sealer
     store: SqlStore
+    log: SqlEventLog
     blobs: BlobStore
+    media: RecordedMedia
     signed: SignedArchive
 
 
@@ -128,7 +135,7 @@ async def export(settings: Settings, consultation: str, path: Path, *, reason: s
         await verifier.note(verdict, actor=SYSTEM, role="", action=Action.ARCHIVE_VERIFY)
         progress.end()
         if verdict.fault is not None:
-            raise Refused(f"not exported: {_told(verdict.fault)}")
+            raise Refused(f"not exported: {told(verdict.fault)}")
         await _hand_out(archive, wanted, path, reason)
     _say(f"{path}: unpack it and run `python3 verify.py`. It holds a patient's data in clear.")
     return 0
@@ -153,14 +160,16 @@ async def _hand_out(archive: OpenedArchive, consultation: ConsultationId, path: 
 
 @asynccontextmanager
 async def opened_archive(settings: Settings) -> AsyncIterator[OpenedArchive]:
-    """Open what holds the archive, without serving anybody."""
+    """Open what holds the archive, without serving anybody. Only what goes wrong is logged."""
+    logging.configure(replace(settings.log, level="warning"))
     async with AsyncExitStack() as stack:
         database = await open_database(settings, stack)
         sealer = open_sealer(settings, database)
         store, log = SqlStore(database, sealer, utc_now), SqlEventLog(database, sealer)
         blobs = open_blobs(settings)
         media = RecordedMedia(database, sealer, blobs)
-        yield OpenedArchive(store, blobs, open_signed_archive(settings, store, log, blobs, media, at=utc_now()))
+        signed = open_signed_archive(settings, store, log, blobs, media, at=utc_now())
+        yield OpenedArchive(database, sealer, store, log, blobs, media, signed)
 
 
 async def _total(archive: OpenedArchive, named: Sequence[ConsultationId]) -> int:
@@ -194,7 +203,7 @@ def _as_words(verdict: Verdict) -> str:
     if verdict.fault is None:
         signed = "" if verdict.signed_at is None else f", signed {instant(verdict.signed_at)} by {verdict.key}"
         return f"{verdict.consultation}: sound, {verdict.segments} segments{signed}"
-    return f"{verdict.consultation}: FAULT, {_told(verdict.fault)}"
+    return f"{verdict.consultation}: FAULT, {told(verdict.fault)}"
 
 
 def _as_json(verdict: Verdict) -> dict[str, object]:
@@ -211,7 +220,8 @@ def _as_json(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _told(fault: Fault) -> str:
+def told(fault: Fault) -> str:
+    """Say what is wrong, and where."""
     return f"{_WORDS[fault.kind]}: {fault.file}"
 
 

@@ -7,7 +7,7 @@ import asyncio
 import os
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -101,11 +101,14 @@ class Composition:
                 self._is_wanted.clear()
                 continue
             consultation = self._waiting.popleft()
-            if not await undisturbed(self._compose(consultation), "composition_failed", consultation=consultation):
+            if not await undisturbed(self.compose(consultation), "composition_failed", consultation=consultation):
                 # When even this can't be stored, the row still says what is to be done, and the next start does it.
                 await undisturbed(self._fail(consultation, "internal"), "failure_not_stored", consultation=consultation)
 
-    async def _compose(self, consultation: ConsultationId) -> None:
+    async def compose(
+        self, consultation: ConsultationId, *, on_progress: Callable[[int], None] = lambda _percent: None
+    ) -> None:
+        """Compose a recording that is not composed yet, and sign its film; the row says what became of it."""
         recording = await self._closed(consultation)
         if recording is None or recording.state in {RecordingState.READY, RecordingState.FAILED}:
             return
@@ -117,7 +120,7 @@ class Composition:
             job, answer = None, Failed("storage_failed")
         if job is not None:
             for _ in range(_ATTEMPTS):
-                answer = await self._work(job, recording)
+                answer = await self._work(job, recording, on_progress)
                 if answer != _CRASHED:
                     break
         if isinstance(answer, Done):
@@ -175,7 +178,7 @@ class Composition:
             spans=closed,
         )
 
-    async def _work(self, job: Job, recording: Recording) -> Answer:
+    async def _work(self, job: Job, recording: Recording, on_progress: Callable[[int], None]) -> Answer:
         """Let a process do the job; returns its last word."""
         process = await asyncio.create_subprocess_exec(
             *self._worker,
@@ -190,7 +193,7 @@ class Composition:
             with suppress(ConnectionError):
                 process.stdin.write(msgspec.json.encode(job) + b"\n")
                 await process.stdin.drain()
-            answer = await self._listen(process.stdout, recording)
+            answer = await self._listen(process.stdout, recording, on_progress)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_EXIT_S):
                     await process.wait()
@@ -201,7 +204,9 @@ class Composition:
                     process.kill()
             await process.wait()
 
-    async def _listen(self, answers: asyncio.StreamReader, recording: Recording) -> Answer:
+    async def _listen(
+        self, answers: asyncio.StreamReader, recording: Recording, on_progress: Callable[[int], None]
+    ) -> Answer:
         told_s = monotonic_s()
         while True:
             try:
@@ -212,9 +217,11 @@ class Composition:
                 return _CRASHED
             if not isinstance(answer, Progress):
                 return answer
+            percent = min(99, max(0, answer.percent))
+            on_progress(percent)
             if monotonic_s() - told_s >= _TELL_S:
                 told_s = monotonic_s()
-                await self._save(replace(recording, progress=min(99, max(0, answer.percent))))
+                await self._save(replace(recording, progress=percent))
 
     async def _save(self, recording: Recording) -> None:
         async with self._store.write() as work:

@@ -7,7 +7,8 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from care.archive import ArchivedRecording, ArchiveEntry, ArchiveRecord, Gap
+from care.archive import ArchivedRecording, ArchiveEntry, ArchiveRecord
+from care.gaps import Gap
 from care.integrity import Check, FaultKind, Integrity
 from care.ports import ArchiveFilter
 from care.recording import Recording, RecordingState, Segment

@@ -17,9 +17,9 @@
  * }} Message
  * @typedef {{
  *   participant: string, source: string, index?: number, started_at?: string, offset_ms?: number | null, duration_ms: number,
- *   codec?: string, size_bytes?: number, sha256?: string, closed?: boolean, gaps?: Gap[],
+ *   codec?: string, size_bytes?: number, sha256?: string, closed?: boolean,
  * }} Segment
- * @typedef {{ participant?: string, source?: string, offset_ms?: number | null, started_at?: string, at?: string, duration_ms: number, reason?: string }} Gap
+ * @typedef {{ participant: string, source: string, offset_ms: number | null, at: string, duration_ms: number, reason: string }} Gap
  * @typedef {{
  *   id: string, state: import('./clinic.js').RecordingState, duration_ms: number, size_bytes: number, sha256: string, progress: number,
  *   failure?: string, spans: Span[], segments: Segment[], gaps: Gap[],
@@ -158,7 +158,6 @@ export function lanesOf({ participants, recording }) {
       name: participants.find((each) => each.participant === segment.participant)?.name ?? '',
     };
     lane.bars.push({ from, to: from + segment.duration_ms });
-    lane.gaps.push(...(segment.gaps ?? []).flatMap((gap) => stretchOf(gap, recording.spans)));
     lanes.set(key, lane);
   }
   for (const gap of recording.gaps) {
@@ -172,26 +171,19 @@ export function lanesOf({ participants, recording }) {
 }
 
 /**
- * Stretches in which something is missing, of any track, without doubles.
+ * Stretches in which something is missing, with whose and why.
  * @param {Recording} recording
- * @returns {(Stretch & { participant: string | null })[]}
+ * @returns {(Stretch & { participant: string, source: string, reason: string })[]}
  */
 export function gapsOf(recording) {
-  const seen = new Set();
-  const all = [
-    ...recording.gaps,
-    ...recording.segments.flatMap((segment) =>
-      (segment.gaps ?? []).map((gap) => ({ ...gap, participant: gap.participant ?? segment.participant })),
-    ),
-  ];
-  return all
-    .flatMap((gap) =>
-      stretchOf(gap, recording.spans).map((stretch) => ({ ...stretch, participant: gap.participant ?? null })),
-    )
-    .filter(({ from, to, participant }) => {
-      const key = `${from} ${to} ${participant}`;
-      return !seen.has(key) && seen.add(key);
-    });
+  return recording.gaps.flatMap((gap) =>
+    stretchOf(gap, recording.spans).map((stretch) => ({
+      ...stretch,
+      participant: gap.participant,
+      source: gap.source,
+      reason: gap.reason,
+    })),
+  );
 }
 
 /**

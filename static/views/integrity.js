@@ -9,6 +9,8 @@ import { announce, toast } from './toast.js';
 import './badge.js';
 import './icon.js';
 
+const GAPS_SHOWN = 200;
+
 /** <c-integrity .record @checked>: whether what is stored is what was signed, and how complete the recording is. */
 export class CIntegrity extends CElement {
   static properties = { record: { attribute: false }, _busy: { state: true } };
@@ -27,7 +29,7 @@ export class CIntegrity extends CElement {
     return html`
       <section class="card tight stack tight" aria-labelledby="integrity-title" data-testid="integrity">
         <h2 id="integrity-title"><c-icon name="shield"></c-icon> ${t('record_page.integrity')}</h2>
-        ${integrity ? this._verdict(integrity) : nothing} ${this._extent(recording)}
+        ${integrity ? this._verdict(integrity) : nothing} ${this._extent(record, recording)}
         ${integrity?.signed_at ? this._signature(integrity) : nothing}
         ${
           recording.sha256
@@ -97,8 +99,8 @@ export class CIntegrity extends CElement {
     `;
   }
 
-  /** @param {import('../state/playback.js').Recording} recording */
-  _extent(recording) {
+  /** @param {import('../state/playback.js').ArchiveRecord} record @param {import('../state/playback.js').Recording} recording */
+  _extent({ participants }, recording) {
     const gaps = gapsOf(recording);
     const missing = gaps.reduce((sum, gap) => sum + gap.to - gap.from, 0) / 1000;
     return html`
@@ -118,6 +120,32 @@ export class CIntegrity extends CElement {
           ${gaps.length === 0 ? t('record_page.gaps_none') : t('record_page.gaps_count', { count: gaps.length, seconds: formatNumber(missing, { maximumFractionDigits: 1 }) })}
         </dd>
       </dl>
+      ${gaps.length > 0 ? this._gaps(gaps, participants) : nothing}
+    `;
+  }
+
+  /** @param {ReturnType<typeof gapsOf>} gaps @param {import('../state/playback.js').Person[]} participants */
+  _gaps(gaps, participants) {
+    const name = (/** @type {string} */ id) => participants.find((each) => each.participant === id)?.name ?? id;
+    const seconds = (/** @type {import('../state/playback.js').Stretch} */ { from, to }) =>
+      formatNumber((to - from) / 1000, { maximumFractionDigits: 1 });
+    return html`
+      <details class="small" data-testid="gaps">
+        <summary>${t('record_page.gaps_list')}</summary>
+        <ul class="segment-list">
+          ${gaps.slice(0, GAPS_SHOWN).map(
+            (gap) =>
+              html`<li data-reason=${gap.reason}>
+                <span class="strong">${name(gap.participant)}, ${t(`record_page.lane.${gap.source}`)}</span>
+                <span class="block"
+                  >${t('record_page.gap', { at: formatDuration(gap.from), seconds: seconds(gap) })}
+                  ${t(`record_page.gap.${gap.reason}`)}</span
+                >
+              </li>`,
+          )}
+        </ul>
+        ${gaps.length > GAPS_SHOWN ? html`<p class="quiet">${t('record_page.gaps_more', { count: gaps.length - GAPS_SHOWN })}</p>` : nothing}
+      </details>
     `;
   }
 

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from care.archive import PAGE, ArchiveService, gaps_of
+from care.archive import PAGE, ArchiveService
 from care.consultation import Status
+from care.gaps import gaps_of
 from care.note import Sections, VisitNote, revised, signed
 from care.ports import ArchiveFilter
 from care.recording import Segment

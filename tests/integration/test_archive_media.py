@@ -180,6 +180,34 @@ async def test_a_worker_that_crashes_is_told_and_tried_again_by_hand(visit: Visi
     assert (await custodian.post(f"/archive/{visit.consultation}/compose"))[0] == 409
 
 
+async def test_a_film_that_was_lost_is_composed_again_by_command(visit: Visit) -> None:
+    clinic, consultation = visit.clinic, visit.consultation
+
+    async def command(*arguments: str) -> tuple[int, str, str]:
+        done = await asyncio.to_thread(run_command, "archive", *arguments, data=clinic.data)
+        return done.returncode, done.stdout, done.stderr
+
+    clinic.services.composition.finished(RoomId(consultation))
+    before = await visit.until(is_ready)
+    (clinic.services.blobs.root / before.blob).unlink()
+    assert (await command("verify", consultation))[0] == 1
+    code, output, complaint = await command("compose", consultation)
+    assert (code, output.startswith(f"{consultation}: 3."), complaint) == (0, True, "")
+    assert (await command("verify", consultation))[0] == 0
+    recording = await visit.recording()
+    with await clinic.services.recorded_media.open(recording) as film:
+        decoded = await asyncio.to_thread(decode, film)
+    assert decoded.colour(2500, 0.5, 0.6) == pytest.approx((90, 190, 90), abs=12)
+
+    (segment, *_) = clinic.services.blobs.names(f"segments/{consultation}")
+    (clinic.services.blobs.root / "segments" / consultation / segment).unlink()
+    code, _, complaint = await command("compose", consultation)
+    assert (code, f"a segment is missing: segments/{consultation}/{segment}" in complaint) == (1, True)
+    code, _, complaint = await command("compose", "con_absent")
+    assert (code, "there is no recording" in complaint) == (1, True)
+    assert is_ready(await visit.recording()), "what could not be composed is as it was"
+
+
 async def test_a_composition_is_taken_up_again_after_a_restart(visit: Visit, tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     stopped = visit.composition("sh", "-c", f"touch {begun}; exec sleep 600")

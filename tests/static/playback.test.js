@@ -68,14 +68,11 @@ test('each recorded track has one lane, voices above pictures, people in the ord
   ]);
 });
 
-test('a gap told twice is one gap', () => {
-  const gap = { offset_ms: 4000, duration_ms: 500, participant: 'pat_1' };
-  assert.deepEqual(
-    gapsOf(
-      recording({ gaps: [gap], segments: [segment({ offset_ms: 0, gaps: [{ offset_ms: 4000, duration_ms: 500 }] })] }),
-    ),
-    [{ from: 4000, to: 4500, participant: 'pat_1' }],
-  );
+test('a gap is told with whose it is and why', () => {
+  const gap = { participant: 'pat_1', source: 'camera', offset_ms: 4000, at: '', duration_ms: 500, reason: 'loss' };
+  assert.deepEqual(gapsOf(recording({ gaps: [gap, { ...gap, offset_ms: null, at: '2020-01-01T00:00:00Z' }] })), [
+    { from: 4000, to: 4500, participant: 'pat_1', source: 'camera', reason: 'loss' },
+  ]);
 });
 
 test('the transcript is messages and events in the order they happened, without the noise', () => {
