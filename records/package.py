@@ -169,7 +169,9 @@ class ArchivePackager:
             texts |= _statement_files(statement)
         recorded = {segment_path(entry): entry["blob"] for entry in media["segments"]} | _film(recording)
         attached = {attachment_path(file.id): file.blob for file in files}
-        blobs = {await self._media.key(consultation): recorded}
+        blobs: dict[DataKey, dict[str, str]] = {}
+        if recorded:
+            blobs[await self._media.key(consultation)] = recorded
         if attached:
             blobs[await self._media.record_key(consultation)] = attached
         return _Contents(consultation, texts, blobs)

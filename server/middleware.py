@@ -22,6 +22,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)
+_BEGUN: Final = web.RequestKey("begun", bool)
 
 _log = structlog.get_logger("server.http")
 
@@ -39,23 +40,35 @@ _API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request an id and turn whatever goes wrong into problem+json. Nothing else in `server` does."""
+    """Give the request an id and turn whatever goes wrong into problem+json. Nothing else in `server` does.
+
+    Once an answer has begun there is only one way to say that it fails: the connection breaks, so that nobody takes the
+    part for the whole.
+    """
     request_id = "req_" + secrets.token_hex(8)
     request[REQUEST_ID] = request_id
     with log_context.bound(request=request_id):
         try:
             return await handler(request)
         except AppError as error:
-            return problem_response(error, request_id)
+            return _refusal(request, error)
         except web.HTTPException as error:
             if error.status < 400:
                 raise
-            return problem_response(_translated(error), request_id)
+            return _refusal(request, _translated(error))
         except ConnectionResetError:
             raise  # the client has gone: nobody to answer
         except Exception:  # noqa: BLE001 - this is the boundary
             _log.exception("request_failed", method=request.method, route=route_of(request))
-            return problem_response(AppError(), request_id)
+            return _refusal(request, AppError())
+
+
+def _refusal(request: web.Request, error: AppError) -> web.StreamResponse:
+    if not request.get(_BEGUN):
+        return problem_response(error, request[REQUEST_ID])
+    if request.transport is not None:
+        request.transport.abort()
+    raise ConnectionResetError
 
 
 def recognise(services: Callable[[], Services]) -> Middleware:
@@ -123,6 +136,7 @@ def is_trusted(peer: object, trusted: Sequence[Network]) -> bool:
 
 async def add_safe_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Signal handler of `on_response_prepare`: every answer, streams too, gets the same safe headers."""
+    request[_BEGUN] = True
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Content-Security-Policy", _API_POLICY)

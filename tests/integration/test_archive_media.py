@@ -8,11 +8,13 @@ import sys
 import zipfile
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from care.ports import ConsultationFilter
 from care.recording import RecordingState
 from kernel.ids import ParticipantId, RoomId
+from records.package import ArchivePackager
 from records.package_check import check
 from rooms.events import RecordingStarted, RoomOpened, VisitFinished
 from tests.recorded_visit import RECORDING, SECONDS, Visit, happen, is_ready, recorded_visit
@@ -166,6 +168,22 @@ async def test_a_package_is_taken_from_the_page_and_by_command_and_both_prove_th
     assert (refused.returncode, "the film is missing" in refused.stderr) == (1, True)
 
 
+async def test_a_download_that_fails_on_its_way_breaks_off_at_once(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(*_arguments: object, **_options: object) -> None:
+        await asyncio.to_thread(int)  # the head of the answer is on its way meanwhile
+        raise RuntimeError("a defect")
+
+    visit.clinic.services.composition.finished(RoomId(visit.consultation))
+    await visit.until(is_ready)
+    monkeypatch.setattr(ArchivePackager, "write", failing)
+    custodian = await visit.clinic.sign_in("custodian")
+    async with asyncio.timeout(10):
+        with pytest.raises(aiohttp.ClientError):
+            await custodian.get(f"/archive/{visit.consultation}/package.zip")
+
+
 async def test_a_worker_that_crashes_is_told_and_tried_again_by_hand(visit: Visit) -> None:
     failing = visit.composition("false")
     await failing.start()
@@ -258,3 +276,8 @@ async def test_a_recording_without_anything_in_it_says_so(clinic: RunningClinic)
     visit = Visit(clinic, planned[0].id, doctor)
     failed = await visit.until(lambda recording: recording.state is RecordingState.FAILED)
     assert failed.failure == "nothing_recorded"
+    custodian = await clinic.sign_in("custodian")  # what was written can be handed out nevertheless
+    async with custodian.response("GET", f"/archive/{visit.consultation}/package.zip") as response:
+        assert response.status == 200
+        with zipfile.ZipFile(io.BytesIO(await response.read())) as content:
+            assert f"consilium-{visit.consultation}/transcript.html" in content.namelist()
