@@ -37,6 +37,7 @@ class Action(StrEnum):
     NOTE_AMEND = "note.amend"
     ARCHIVE_SEARCH = "archive.search"
     ARCHIVE_READ = "archive.read"  # timeline, messages, consents
+    ARCHIVE_ACCESSES = "archive.accesses"  # who saw or changed what of a visit
     ARCHIVE_EXPORT = "archive.export"  # hand everything that is kept of a visit out of the clinic
     ARCHIVE_VERIFY = "archive.verify"  # check what is stored against what was signed
     ARCHIVE_DESTROY = "archive.destroy"  # what was kept for as long as it must be
@@ -125,6 +126,7 @@ _ALLOWED: Final[dict[tuple[Role, Relationship], frozenset[Action]]] = {
             _A.ARCHIVE_READ,
             _A.ARCHIVE_EXPORT,
             _A.ARCHIVE_VERIFY,
+            _A.ARCHIVE_ACCESSES,
             _A.HOLD_CHANGE,
             _A.RETENTION_READ,
             _A.RECORDING_VIEW,

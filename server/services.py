@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a route need not
     from datetime import datetime
 
+    from care.access_history import AccessHistoryService
     from care.archive import ArchiveService
     from care.attachments import AttachmentService
     from care.chart import ChartService
@@ -81,6 +82,7 @@ class Services:
     left_messages: LeftMessageService
     chart: ChartService
     archive: ArchiveService
+    access_history: AccessHistoryService
     holds: HoldService
     retention: RetentionService
     recordings: RecordingService

@@ -7,6 +7,7 @@ from datetime import timedelta
 from aiohttp import web
 
 from care import consent_texts
+from care.access_history import AccessHistoryService
 from care.archive import ArchiveService
 from care.attachments import AttachmentService
 from care.chart import ChartService
@@ -170,6 +171,7 @@ async def open_services(
         chart=ChartService(store),
         left_messages=LeftMessageService(store, event_log),
         archive=ArchiveService(store, event_log),
+        access_history=AccessHistoryService(store),
         holds=HoldService(store),
         retention=RetentionService(store, RetentionRule(settings.retention.recordings_years)),
         recordings=RecordingService(store, signed.verifier),

@@ -100,7 +100,7 @@ export const routes = [
     path: '/archive/:id',
     tag: 'c-archive-record',
     load: () => import('./views/archive-record.js'),
-    texts: ['archive', 'doctor'],
+    texts: ['archive', 'doctor', 'admin'],
     roles: ['clinician', 'custodian'],
     shell: 'full',
     styles: ['doctor.css', 'archive.css'],

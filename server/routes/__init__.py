@@ -16,6 +16,7 @@ _MODULES: Final = (
     "archive",
     "recordings",
     "holds",
+    "accesses",
     "retention",
     "people",
     "audit",

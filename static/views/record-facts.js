@@ -8,6 +8,7 @@ import './badge.js';
 import './integrity.js';
 import './legal-hold.js';
 import './note-text.js';
+import './record-accesses.js';
 
 const DECISION_KINDS = /** @type {Record<string, string>} */ ({
   given: 'good',
@@ -33,6 +34,7 @@ export class CRecordFacts extends CElement {
         ${this._consents(record)} ${record.recording ? html`<c-integrity .record=${record}></c-integrity>` : nothing}
         ${auth.me?.role === 'custodian' ? html`<c-legal-hold .consultation=${record.consultation.id}></c-legal-hold>` : nothing}
         ${this._note(record)}
+        ${auth.me?.role === 'custodian' ? html`<c-record-accesses .consultation=${record.consultation.id}></c-record-accesses>` : nothing}
       </div>
     `;
   }

@@ -50,4 +50,8 @@ def test_one_custodian_asks_for_a_hold_and_another_confirms_it(visit: Visit) -> 
     first.press("hold-lift")
     first.sees("no-hold")
     expect(first.at("earlier-holds")).to_contain_text("1")
+    first.press("show-accesses")
+    changed = first.at("accesses").locator("[data-action='hold.change']")
+    expect(changed).to_have_count(4, timeout=WAIT_MS)
+    expect(changed.filter(has_text="Second Custodian")).to_have_count(2)
     visit.no_troubles()

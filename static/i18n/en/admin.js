@@ -129,6 +129,7 @@ export default {
   'audit.action.archive.key': 'Began a key that signs the archive',
   'audit.action.archive.sign': 'Signed an archived visit',
   'audit.action.archive.verify': 'Checked an archived visit',
+  'audit.action.archive.accesses': 'Looked at who saw an archived visit',
   'audit.action.hold.change': 'Changed a legal hold',
   'audit.action.archive.destroy': 'Destroyed a recording',
   'audit.action.retention.read': 'Looked at what is due to be destroyed',

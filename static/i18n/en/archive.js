@@ -268,4 +268,7 @@ export default {
   'retention.more': 'Show more',
   'record_page.destroyed': 'The recording was destroyed on {time}.',
   'record_page.destroyed_text': 'It was kept for as long as it must be. What was written of the visit is still here, and so is the signed manifest.',
+  'accesses.title': 'Who saw this visit',
+  'accesses.show': 'Show who saw it',
+  'accesses.more': 'Show earlier',
 };

@@ -128,6 +128,7 @@ export default {
   'audit.action.archive.key': '启用存档签名密钥',
   'audit.action.archive.sign': '签署存档',
   'audit.action.archive.verify': '核对存档',
+  'audit.action.archive.accesses': '查看存档的访问记录',
   'audit.action.hold.change': '变更法律保全',
   'audit.action.archive.destroy': '销毁录像',
   'audit.action.retention.read': '查看到期录像',

@@ -258,4 +258,7 @@ export default {
   'retention.more': '显示更多',
   'record_page.destroyed': '录像已于{time}销毁。',
   'record_page.destroyed_text': '保存期满。本次问诊的文字记录和签名清单仍然保留。',
+  'accesses.title': '访问记录',
+  'accesses.show': '查看访问记录',
+  'accesses.more': '查看更早的记录',
 };

@@ -56,6 +56,7 @@ note.sign             .     .      x      .       .       .       .
 note.amend            .     .      x      .       .       .       .
 archive.search        .     .      x      x       x       x       .
 archive.read          .     .      x      x       .       x       .
+archive.accesses      .     .      .      .       .       x       .
 archive.export        .     .      .      .       .       x       .
 archive.verify        .     .      .      .       .       x       .
 archive.destroy       .     .      .      .       .       .       .
