@@ -2,11 +2,12 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.s3_server import S3Server, Trouble, s3_server
 from tests.server_process import RunningClinic, running_clinic
 
 
@@ -29,3 +30,16 @@ async def clinic(tmp_path: Path, seeded_data: Path) -> AsyncIterator[RunningClin
     shutil.copytree(seeded_data, tmp_path / "data")
     async with running_clinic(tmp_path / "data") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def running_s3() -> Iterator[S3Server]:
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(running_s3: S3Server) -> S3Server:
+    """An S3 server that works until it is told otherwise."""
+    running_s3.trouble = Trouble.NONE
+    return running_s3

@@ -1,7 +1,7 @@
 """From the spool to an object store over a line that breaks: nothing is lost, and nothing goes before it is proven."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -12,25 +12,12 @@ from care.integrity import FaultKind
 from records.deliveries import Backlog, Deliveries
 from records.object_store import Failure, ObjectStore, StoreAddress, StoreFailed
 from server.delivery import Delivery
-from tests.s3_server import BUCKET, S3Server, Trouble, s3_server
+from tests.s3_server import BUCKET, S3Server, Trouble
 from tests.signed_archive import FILM, SEGMENTS, SignedArchive, signed_archive
 from tests.small_clinic import NOON
 from tests.waiting import until
 
 FILES = 2 * (2 * SEGMENTS + 1)  # of two visits with two tracks and a film each
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[S3Server]:
-    with s3_server() as server:
-        yield server
-
-
-@pytest.fixture
-def s3(running: S3Server) -> Iterator[S3Server]:
-    running.trouble = Trouble.NONE
-    yield running
-    running.trouble = Trouble.NONE
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What an object store has to do for the archive: S3 over a line that may break, and a directory."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,23 +7,10 @@ import pytest
 
 from records.object_store import Failure, ObjectStore, StoreAddress, StoreFailed
 from records.sealed_digest import digest_of
-from tests.s3_server import BUCKET, S3Server, Trouble, s3_server
+from tests.s3_server import BUCKET, S3Server, Trouble
 
 SMALL, LARGE = 70_000, 17 * 1024 * 1024  # one request, and several parts
 NAME = "segments/con_1/usr_1-camera-00001"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[S3Server]:
-    with s3_server() as server:
-        yield server
-
-
-@pytest.fixture
-def s3(running: S3Server) -> Iterator[S3Server]:
-    running.trouble = Trouble.NONE
-    yield running
-    running.trouble = Trouble.NONE
 
 
 def bucket(server: S3Server, prefix: str) -> ObjectStore:

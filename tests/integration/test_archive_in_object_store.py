@@ -2,24 +2,18 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from kernel.ids import RoomId
 from tests.recorded_visit import Visit, is_ready, recorded_visit
-from tests.s3_server import BUCKET, S3Server, Trouble, s3_server
+from tests.s3_server import BUCKET, S3Server, Trouble
 from tests.server_process import RunningClinic, clinic_settings, run_command, running_clinic
 from tests.waiting import until
 
 SECRET = "wJalrXUtnFEMI"
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    with s3_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,19 +1,11 @@
 """What `doctor` says about an object store."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from config.settings import Storage
 from server.finding import Grade
 from server.object_store_check import examine_object_store
-from tests.s3_server import BUCKET, S3Server, Trouble, s3_server
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    with s3_server() as server:
-        yield server
+from tests.s3_server import BUCKET, S3Server, Trouble
 
 
 def storage(server: S3Server, bucket: str = BUCKET) -> Storage:
@@ -37,7 +29,6 @@ async def test_a_store_is_tried_and_what_is_wrong_is_said(
 ) -> None:
     s3.trouble = trouble
     finding = await examine_object_store(storage(s3))
-    s3.trouble = Trouble.NONE
     assert (finding.grade, words in finding.words, bool(finding.advice)) == (grade, True, grade is not Grade.FINE)
     assert "wJalr" not in finding.words + finding.advice
 
