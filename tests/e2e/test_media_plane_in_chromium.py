@@ -265,13 +265,12 @@ async def test_two_browsers_see_and_hear_each_other_and_a_screen_shared_later() 
 
         await until(screen_is_sharp)
 
-        async def qualities_told() -> bool:
+        async def both_are_good() -> bool:
             return len(seats.qualities) == 2 and all(
-                each.round_trip_ms is not None for each in seats.qualities.values()
+                each.round_trip_ms is not None and each.score >= 4 for each in seats.qualities.values()
             )
 
-        await until(qualities_told)
-        assert all(each.score >= 4 for each in seats.qualities.values())
+        await until(both_are_good)
 
 
 async def test_whoever_meddles_with_a_handshake_in_the_browsers_own_name_does_not_stop_it(
