@@ -33,8 +33,11 @@ class Destroyer:
     async def destroy(self, consultation: ConsultationId, *, at: datetime) -> bool:
         """Destroy one recording; False, and nothing happens, when it is not due at `at` or a hold stands.
 
-        That it was destroyed, when and by which rule is signed, and stands in the access log.
+        That it was destroyed, when and by which rule is signed, and stands in the access log; and whether it had a key
+        of its own: one that shares the record's is unreadable in backups only when the record is destroyed, too.
         """
+        async with self.store.read() as work:  # not below: after that, the keys it looked at would be cached
+            own_key = await work.retention.has_own_key(consultation)
         async with self.store.write() as work:
             if not await work.retention.may_destroy(consultation, self.rule.finished_before(at)):
                 return False
@@ -42,11 +45,12 @@ class Destroyer:
             content = {
                 "consultation": consultation,
                 "purpose": "media",
+                "own_key": own_key,
                 "files": len(files),
                 "rule": f"recordings, {self.rule.years} years",
             }
             await self.signer.state(work, consultation, StatementKind.DESTRUCTION, content)
-            words = f"{len(files)} files, {content['rule']}"
+            words = f"{len(files)} files, {content['rule']}" + ("" if own_key else ", the record's key stays")
             entry = AuditEntry(work.at, SYSTEM, "", Action.ARCHIVE_DESTROY, "consultation", consultation, detail=words)
             await work.audit.add_entries([entry])
             await work.retention.destroy(consultation)

@@ -51,6 +51,14 @@ class SqlRetention:
         """Destroy the key of a recording's media for ever, whatever becomes of the transaction."""
         await self._sealer.destroy(self._connection, consultation, Purpose.MEDIA)
 
+    async def has_own_key(self, consultation: ConsultationId) -> bool:
+        """Whether a recording is sealed with a key of its own; from before there were such keys it has the record's."""
+        (record, media) = [
+            (await self._sealer.keys(self._connection, [consultation], purpose)).get(consultation)
+            for purpose in (Purpose.RECORD, Purpose.MEDIA)
+        ]
+        return record is None or media is None or record.raw != media.raw
+
     async def files(self, consultation: ConsultationId) -> list[str]:
         """Return the sealed files of a recording: its segments and its film."""
         query = (

@@ -43,13 +43,17 @@ async def destroy_due(settings: Settings, *, asks: bool) -> int:
             _require_agreement(len(due))
         destroyer = Destroyer(archive.store, archive.blobs, archive.signed.signer, rule)
         progress = ProgressBar(len(due), "recordings")
-        destroyed = 0
+        destroyed = shared = 0
         for consultation in due:
+            async with archive.store.read() as work:
+                shared += not await work.retention.has_own_key(consultation)
             destroyed += await destroyer.destroy(consultation, at=at)
             progress.advance()
         progress.end()
         left = await destroyer.sweep()
     _say(f"{destroyed} recordings destroyed. Copies of keys/shares.db from before still open them: delete those.")
+    if shared:
+        _say(f"{shared} of them shared their record's key, which stays: copies of their files elsewhere still open.")
     if left:
         _say(f"{left} files, unreadable already, could not be removed: run this again when storage answers.")
     return 1 if left else 0

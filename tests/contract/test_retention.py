@@ -19,11 +19,13 @@ from care.integrity import FaultKind
 from care.retention import RetentionRule
 from kernel.ids import ConsultationId
 from records.blobs import BlobStore
+from records.data_key import DataKey
 from records.destruction import Destroyer
 from records.engine import Database
 from records.key_ring import KeyRing
 from records.recorded_media import RecordedMedia
 from records.sealing import KeyMissing, Sealer
+from records.statements import StatementKind
 from tests.signed_archive import FILM, SEGMENTS, SignedArchive, signed_archive
 from tests.small_clinic import CATO, NOON, OTHER_VISIT, VISIT, signed_in
 
@@ -94,6 +96,20 @@ async def test_what_was_destroyed_is_gone_proven_and_nothing_else_is(archive: Si
         (entry.action, entry.detail) for entry in noted
     ]
     assert not await destroyer(archive).destroy(VISIT, at=LATER), "once is enough"
+
+
+@pytest.mark.parametrize("own_key", [True, False])
+async def test_the_statement_says_whether_the_key_was_the_recordings_own(archive: SignedArchive, own_key: bool) -> None:
+    if not own_key:  # from before media had keys of its own; a rotation gave both rows a share
+        one = DataKey(archive.clinic.ring.key("k1")).seal(DataKey.fresh().raw, context=f"consultation_keys/{VISIT}/k1")
+        archive.sql("UPDATE data_keys SET share = NULL, wrapped = ? WHERE consultation = ?", one, VISIT)
+        archive.clinic.sealer._keys.clear()
+        assert await archive.clinic.sealer.rotate() > 0
+    assert await destroyer(archive).destroy(VISIT, at=LATER)
+    async with archive.clinic.store.read() as work:
+        statement = await work.manifests.statement(VISIT, StatementKind.DESTRUCTION)
+    assert statement is not None
+    assert statement.content["own_key"] is own_key
 
 
 async def test_nothing_is_destroyed_before_its_time(archive: SignedArchive) -> None:
