@@ -100,6 +100,16 @@ class BlobStore:
             raise StoreFailed(Failure.ALTERED)
         return ours
 
+    def evict(self, blob_id: str, delivered: SealedDigest) -> bool:
+        """Remove the local copy if it is what was delivered; False when it is not."""
+        try:
+            if digest_of(self._path(blob_id)) != delivered:
+                return False
+        except FileNotFoundError:
+            return True  # by an attempt before
+        self.delete(blob_id)
+        return True
+
     def stage(self, blob_id: str, delivered: SealedDigest) -> None:
         """Bring back the local copy of a blob; StoreFailed when it is not what was delivered."""
         path = self._create(blob_id)

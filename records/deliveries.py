@@ -1,6 +1,5 @@
 """Where each sealed file of a recording is: in the spool on this disk, in the object store, or in both."""
 
-import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,11 +10,13 @@ from sqlalchemy import delete, exists, func, insert, or_, select, update
 
 from care.recording import RecordingState
 from kernel.ids import ConsultationId
+from kernel.threads import Threads
 from records.blobs import BlobStore
 from records.engine import Connection, Database
 from records.sealed_digest import SealedDigest
 from records.tables import deliveries, recordings
 
+DELIVERIES_LIMIT: Final = 2  # at the same time; more would take the disk and the network from the calls
 _IN_USE: Final = (RecordingState.RECORDING, RecordingState.COMPOSING)
 
 
@@ -35,10 +36,9 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How many files wait for delivery, how many of them failed before, and one reason ("" when none did)."""
+    """How many files wait for delivery, and one reason why they do ("" when none was tried in vain)."""
 
     waiting: int = 0
-    failed: int = 0
     failure: str = ""
 
 
@@ -54,6 +54,7 @@ class Deliveries:
     def __init__(self, database: Database, blobs: BlobStore) -> None:
         self._database = database
         self._blobs = blobs
+        self._threads = Threads("delivery", DELIVERIES_LIMIT)
 
     async def due(self, now: datetime, *, limit: int) -> list[Waiting]:
         """Return files to be delivered now."""
@@ -73,7 +74,7 @@ class Deliveries:
 
         OSError when that fails: `StoreFailed`, or FileNotFoundError when it is not on this disk.
         """
-        digest = await asyncio.to_thread(self._blobs.deliver, blob)
+        digest = await self._threads.run(self._blobs.deliver, blob)
         await self._note(
             blob,
             place=Place.BOTH,
@@ -95,15 +96,19 @@ class Deliveries:
             await connection.execute(statement)
 
     async def evict(self, *, limit: int) -> int:
-        """Remove local copies of delivered files that neither recorder nor composer needs; return how many."""
+        """Remove local copies of delivered files that neither recorder nor composer needs; return how many were due.
+
+        A file that was written anew meanwhile is not the one that was delivered: it stays, and is delivered again.
+        """
         in_use = exists().where(recordings.c.consultation == deliveries.c.consultation, recordings.c.state.in_(_IN_USE))
-        query = select(deliveries.c.blob).where(deliveries.c.place == Place.BOTH, ~in_use).limit(limit)
+        query = select(deliveries).where(deliveries.c.place == Place.BOTH, ~in_use).limit(limit)
         async with self._database.read() as connection:
-            evictable = list((await connection.execute(query)).scalars())
-        for blob in evictable:
-            await asyncio.to_thread(self._blobs.delete, blob)
-            await self._note(blob, place=Place.STORE)
-        return len(evictable)
+            rows = (await connection.execute(query)).all()
+        for row in rows:
+            delivered = SealedDigest(row.sealed_bytes, row.sealed_sha256)
+            is_gone = await self._threads.run(self._blobs.evict, row.blob, delivered)
+            await self._note(row.blob, place=Place.STORE if is_gone else Place.SPOOL)
+        return len(rows)
 
     async def stage(self, blobs: Collection[str]) -> None:
         """Bring files back to this disk. OSError when the store fails, or the disk is full."""
@@ -111,17 +116,15 @@ class Deliveries:
         async with self._database.read() as connection:
             away = (await connection.execute(query)).all()
         for row in away:
-            await asyncio.to_thread(self._blobs.stage, row.blob, SealedDigest(row.sealed_bytes, row.sealed_sha256))
+            await self._threads.run(self._blobs.stage, row.blob, SealedDigest(row.sealed_bytes, row.sealed_sha256))
             await self._note(row.blob, place=Place.BOTH)
 
     async def backlog(self) -> Backlog:
         """Return how much waits."""
-        waits = deliveries.c.place == Place.SPOOL
-        counted = select(func.count(), func.max(deliveries.c.failure)).where(waits)
-        failed = select(func.count()).where(waits, deliveries.c.failure != "")
+        query = select(func.count(), func.max(deliveries.c.failure)).where(deliveries.c.place == Place.SPOOL)
         async with self._database.read() as connection:
-            waiting, failure = (await connection.execute(counted)).one()
-            return Backlog(waiting, (await connection.execute(failed)).scalar_one(), failure or "")
+            waiting, failure = (await connection.execute(query)).one()
+        return Backlog(waiting, failure or "")
 
     async def _note(self, blob: str, **changes: object) -> None:
         async with self._database.write() as connection:

@@ -20,7 +20,7 @@ _WAIT_S: Final = 10.0
 
 
 class KeySharesUnusable(Exception):
-    """The file of the shares is readable by others, or no such file."""
+    """The file of the shares is readable by others, damaged, or not the one of this database."""
 
 
 class KeyShares:
@@ -41,6 +41,16 @@ class KeyShares:
                 connection.execute("CREATE TABLE IF NOT EXISTS shares (id TEXT PRIMARY KEY, secret BLOB NOT NULL)")
         except sqlite3.DatabaseError as error:
             raise KeySharesUnusable(f"{path} is damaged") from error
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    def is_empty(self) -> bool:
+        """Whether there is no share at all."""
+        with self._opened() as connection:
+            return connection.execute("SELECT 1 FROM shares LIMIT 1").fetchone() is None
 
     def fresh(self) -> tuple[str, bytes]:
         """Return the id and the secret of a new share, durable on return."""

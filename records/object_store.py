@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Config  # it does not exist at run time
 
 _READ_BYTES: Final = 4 * 1024 * 1024
-_PART_BYTES: Final = 8 * 1024 * 1024  # S3 refuses parts of less than 5 MiB
+_PART_BYTES: Final = 5 * 1024 * 1024  # the least that S3 takes
 _PARTS_AT_ONCE: Final = 2
 _ABSENT: Final = (NotFoundError, FileNotFoundError)  # the library raises now the one, now the other
 _FULL: Final = ("quotaexceeded", "insufficientstorage", "storagefull", "no space left", "507 ")
@@ -56,9 +56,9 @@ class StoreAddress:
     endpoint: str = ""
     region: str = "us-east-1"
     key_id: str = ""
-    secret: str = ""
-    timeout: timedelta = timedelta(minutes=2)  # for one request: a part of 8 MiB, or less
-    retries: int = 2  # what still fails then is tried again by who asked
+    secret: str = field(default="", repr=False)
+    timeout: timedelta = timedelta(minutes=1)  # for one request: a part of 5 MiB, or less
+    retries: int = 1  # what still fails then is tried again by who asked
 
 
 class ObjectStore:

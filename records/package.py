@@ -9,11 +9,9 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -26,6 +24,7 @@ from care.transcript import Transcript, transcript_of
 from care.transcript_page import page_of
 from kernel.errors import NotFound, Overloaded
 from kernel.ids import AttachmentId, ConsultationId, RoomId
+from kernel.threads import Threads
 from records.audit import chained_form
 from records.blobs import BlobStore
 from records.canonical_json import instant
@@ -81,7 +80,7 @@ class ArchivePackager:
         self._media = media
         self._keys = keys
         self._signer = signer
-        self._threads = ThreadPoolExecutor(PACKAGES_LIMIT, "package")
+        self._threads = Threads("package", PACKAGES_LIMIT)
         self._places = PACKAGES_LIMIT
 
     @contextmanager
@@ -97,15 +96,14 @@ class ArchivePackager:
 
     async def write(self, consultation: ConsultationId, sink: Sink, *, at: datetime) -> None:
         """Write the package of a signed visit; `NotFound` when it is not signed. What `sink` raises ends it."""
-        in_thread = partial(asyncio.get_running_loop().run_in_executor, self._threads)
         contents = await self._contents(consultation, at)
         package = _Zip(_Forward(sink), f"consilium-{consultation}", at)
         try:
-            await in_thread(self._fill, package, contents)
+            await self._threads.run(self._fill, package, contents)
             async with self._store.write() as work:
                 content = {"consultation": consultation, "files": package.files}
                 statement = await self._signer.state(work, consultation, StatementKind.PACKAGE, content)
-            await in_thread(package.finish, statement)
+            await self._threads.run(package.finish, statement)
         finally:
             package.abandon()
 

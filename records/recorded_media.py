@@ -2,14 +2,18 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Final
 
 from care.recording import Recording, RecordingState
 from kernel.errors import NotFound
 from kernel.ids import ConsultationId
+from kernel.threads import Threads
 from records.blobs import BlobDigest, BlobReader, BlobStore
 from records.data_key import DataKey
 from records.engine import Database
 from records.sealing import Purpose, Sealer
+
+_READERS: Final = 8  # pieces of films that are read at the same time
 
 
 class RecordedMedia:
@@ -19,6 +23,7 @@ class RecordedMedia:
         self._database = database
         self._sealer = sealer
         self._blobs = blobs
+        self._threads = Threads("recorded-media", _READERS)
 
     async def key(self, consultation: ConsultationId) -> DataKey:
         """Return the key of the consultation's media, to be handed to nobody but a process that works for us."""
@@ -31,14 +36,21 @@ class RecordedMedia:
             return await self._sealer.key(connection, consultation)
 
     async def open(self, recording: Recording) -> BlobReader:
-        """Return the composed file for reading in threads; `NotFound` while there is none."""
+        """Return the composed file, for `read` and to be closed; `NotFound` while there is none.
+
+        `StoreFailed` when it is in the object store and that fails.
+        """
         if recording.state is not RecordingState.READY:
             raise NotFound
         key = await self.key(recording.consultation)
         try:
-            return await asyncio.to_thread(self._blobs.open, recording.blob, key)
+            return await self._threads.run(self._blobs.open, recording.blob, key)
         except FileNotFoundError:
             raise NotFound from None
+
+    async def read(self, reader: BlobReader, length: int) -> bytes:
+        """Return the next bytes, at most `length`; OSError as `open`."""
+        return await self._threads.run(reader.read, length)
 
     async def keep(self, recording: Recording, content: bytes, *, duration_ms: int) -> Recording:
         """Store `content`, encrypted, as the composed file; return the recording as one that is ready to be played."""

@@ -13,13 +13,13 @@ from typing import Any, Final, NamedTuple
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import ColumnElement, Row, and_, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, insert, select, tuple_, update
 
 from kernel.ids import ConsultationId
 from records.data_key import KEY_BYTES, DataKey
 from records.engine import Connection, Database
 from records.key_ring import KeyRing
-from records.key_shares import KeyShares
+from records.key_shares import KeyShares, KeySharesUnusable
 from records.tables import data_keys
 
 _CACHED_KEYS: Final = 4096
@@ -57,7 +57,7 @@ class Sealer:
         known = await self.keys(connection, [consultation], purpose)
         if consultation in known:
             return known[consultation]
-        if not connection.is_writer or await self._is_stored(connection, consultation, purpose):
+        if not connection.is_writer or await self.has_key(connection, consultation, purpose):
             raise KeyMissing(consultation)
         # Within the writer's turn: once a rotation has rewrapped everything, nobody wraps by the old key again.
         await asyncio.to_thread(self._ring.refresh)
@@ -119,31 +119,49 @@ class Sealer:
         return await self.rewrap_all()
 
     async def rewrap_all(self) -> int:
-        """Wrap every data key by the ring's active key and a share; returns how many. Safe to interrupt and repeat."""
-        changed = 0
+        """Wrap every data key by the ring's active key and a share; returns how many. Safe to interrupt and repeat.
+
+        A key whose share is not there stays as it is: the share may be in a backup.
+        """
+        changed, last = 0, ("", "")
+        place = tuple_(data_keys.c.consultation, data_keys.c.purpose)
         while True:
             async with self._database.write() as connection:
-                query = select(data_keys).where(data_keys.c.key_ring_id != self._ring.active).limit(_REWRAP_BATCH)
+                query = (
+                    select(data_keys)
+                    .where(data_keys.c.key_ring_id != self._ring.active, data_keys.c.wrapped != b"", place > last)
+                    .order_by(data_keys.c.consultation, data_keys.c.purpose)
+                    .limit(_REWRAP_BATCH)
+                )
                 rows = (await connection.execute(query)).all()
-                for row in rows:
-                    await self._rewrap(connection, row)
-            changed += len(rows)
+                changed += sum([await self._rewrap(connection, row) for row in rows])
             if len(rows) < _REWRAP_BATCH:
                 return changed
+            last = rows[-1].consultation, rows[-1].purpose
 
-    async def _rewrap(self, connection: Connection, row: "Row[Any]") -> None:
+    async def require_shares(self) -> None:
+        """Raise `KeySharesUnusable` when the file of the shares was lost: whatever needs one would seem destroyed."""
+        if not await asyncio.to_thread(self._shares.is_empty):
+            return
+        query = select(data_keys.c.share).where(data_keys.c.share.is_not(None), data_keys.c.wrapped != b"").limit(1)
+        async with self._database.read() as connection:
+            if await connection.scalar(query) is not None:
+                raise KeySharesUnusable(f"{self._shares.path} was lost: restore it from its backup")
+
+    async def _rewrap(self, connection: Connection, row: "Row[Any]") -> bool:
         before = _Place.of(row)
-        found = await self._unwrapped([row])
-        after = before._replace(key_ring_id=self._ring.active)
-        wrapped = b""  # it was destroyed
-        if before.consultation in found:
-            share = before.share or (await asyncio.to_thread(self._shares.fresh))[0]
-            after = after._replace(share=share)
-            secret = (await asyncio.to_thread(self._shares.of, [share]))[share]
-            wrapped = self._wrapped(after, secret, found[before.consultation])
-        await connection.execute(update(data_keys).where(after.row).values(**after.columns, wrapped=wrapped))
+        key = (await self._unwrapped([row])).get(before.consultation)
+        if key is None:
+            return False
+        share = before.share or (await asyncio.to_thread(self._shares.fresh))[0]
+        secret = (await asyncio.to_thread(self._shares.of, [share]))[share]
+        after = before._replace(key_ring_id=self._ring.active, share=share)
+        changes = {**after.columns, "wrapped": self._wrapped(after, secret, key)}
+        await connection.execute(update(data_keys).where(after.row).values(**changes))
+        return True
 
-    async def _is_stored(self, connection: Connection, consultation: ConsultationId, purpose: Purpose) -> bool:
+    async def has_key(self, connection: Connection, consultation: ConsultationId, purpose: Purpose) -> bool:
+        """Whether there is, or was, such a key, even if it can't be had."""
         row = _Place(consultation, purpose, "", None).row
         return (await connection.execute(select(data_keys.c.purpose).where(row))).first() is not None
 

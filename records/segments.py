@@ -110,11 +110,17 @@ class SegmentSink:
                 .where(segments.c.closed.is_(False), *which)
             )
             rows = (await connection.execute(query)).all()
-            keys = await self._sealer.keys(
-                connection, {ConsultationId(row.consultation) for row in rows}, Purpose.MEDIA
-            )
+            consultations = {ConsultationId(row.consultation) for row in rows}
+            keys = await self._sealer.keys(connection, consultations, Purpose.MEDIA)
+            locked = {
+                consultation
+                for consultation in consultations - keys.keys()
+                if await self._sealer.has_key(connection, consultation, Purpose.MEDIA)
+            }
         for row in rows:
             consultation = ConsultationId(row.consultation)
+            if consultation in locked:  # its key can't be had at the moment: what is there may be read later
+                continue
             key = keys.get(consultation)  # none: nothing was ever sealed
             found = await asyncio.to_thread(self._survey, row.blob, key) if key else None
             async with self._database.write() as connection:

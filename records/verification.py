@@ -17,6 +17,7 @@ from care.recording import Recording, RecordingState, Segment
 from identity.audit import AuditEntry, ChainReport, Outcome
 from kernel.clock import monotonic_s
 from kernel.ids import ConsultationId
+from kernel.threads import Threads
 from records.blobs import BlobStore
 from records.manifest import MEDIA_SECTIONS, Document, decoded, root_of, root_over
 from records.signing_keys import SigningKeys
@@ -29,6 +30,7 @@ OnSegment = Callable[[int], None]
 _KEYS_LIMIT: Final = 1000
 _WALK_LASTS_S: Final = 600
 _FILM_LASTS_S: Final = 1800
+_CHECKS_LIMIT: Final = 4  # of films and whole visits, at the same time
 
 MANIFEST_FILE: Final = "manifest"
 STATEMENT_FILE: Final = "statement"
@@ -67,6 +69,7 @@ class ArchiveVerifier:
         self._blobs = blobs
         self._keys = keys
         self._monotonic = monotonic
+        self._threads = Threads("verification", _CHECKS_LIMIT)
         self._checking = asyncio.Lock()
         self._walked: tuple[float, ChainReport] | None = None
         self._sound_films: dict[str, float] = {}  # hash of the film -> until when it need not be read again
@@ -93,7 +96,7 @@ class ArchiveVerifier:
             stored = await self._read(consultation, chain)
             content = dict(stored.manifest.content)
             destroyed_at = stored.destruction.content["signed_at"] if stored.destruction else None
-            await asyncio.to_thread(self._compare, stored, content, count)
+            await self._threads.run(self._compare, stored, content, count)
         except FaultFound as found:
             fault = found.fault
         signed_at = content.get("signed_at")
@@ -137,7 +140,7 @@ class ArchiveVerifier:
             film = await work.manifests.statement(recording.consultation, StatementKind.FILM)
             if film is not None:
                 await self._check_statement(work, recording.consultation, film, FILM_STATEMENT_FILE, None)
-        await asyncio.to_thread(self._compare_film, recording, film)
+        await self._threads.run(self._compare_film, recording, film)
 
     async def note(
         self, verdict: Verdict, *, actor: str, role: str, action: str, outcome: Outcome = Outcome.ALLOWED

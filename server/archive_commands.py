@@ -164,7 +164,7 @@ async def opened_archive(settings: Settings) -> AsyncIterator[OpenedArchive]:
     logging.configure(replace(settings.log, level="warning"))
     async with AsyncExitStack() as stack:
         database = await open_database(settings, stack)
-        sealer = open_sealer(settings, database)
+        sealer = await open_sealer(settings, database)
         store, log = SqlStore(database, sealer, utc_now), SqlEventLog(database, sealer)
         blobs = open_blobs(settings)
         media = RecordedMedia(database, sealer, blobs)

@@ -1,7 +1,7 @@
 """What a node does by itself, beside the requests: nobody waits for its answer, so its failures end in the log."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +21,10 @@ class Background:
         """Begin `work`; once, until it is closed."""
         assert self._task is None, "it runs already"
         self._task = asyncio.create_task(work, name=self._name)
+
+    def repeat(self, work: Callable[[], Awaitable[object]], failure: str, *, every_s: float) -> None:
+        """Begin to do `work` now and `every_s` after it was done; a failure is logged as in `undisturbed`."""
+        self.start(_rounds(work, failure, every_s))
 
     async def close(self) -> None:
         """Break off, and return when that is done."""
@@ -42,3 +46,9 @@ async def undisturbed(work: Awaitable[object], failure: str, **about: object) ->
         _log.exception(failure, **about)
         return False
     return True
+
+
+async def _rounds(work: Callable[[], Awaitable[object]], failure: str, every_s: float) -> None:
+    while True:
+        await undisturbed(work(), failure)
+        await asyncio.sleep(every_s)

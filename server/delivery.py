@@ -11,12 +11,11 @@ from typing import Final
 import structlog
 
 from kernel.clock import Now
-from records.deliveries import Deliveries, Waiting
+from records.deliveries import DELIVERIES_LIMIT, Deliveries, Waiting
 from records.object_store import StoreFailed
-from server.background import Background, undisturbed
+from server.background import Background
 
 _EVERY_S: Final = 2.0
-_AT_ONCE: Final = 2  # uploads; more would take the disk and the network from the calls
 _BATCH: Final = 16
 _FIRST_RETRY: Final = timedelta(seconds=2)
 _LAST_RETRY: Final = timedelta(minutes=5)
@@ -41,21 +40,16 @@ class Delivery:
 
     def start(self) -> None:
         """Begin, with whatever an earlier process left in the spool."""
-        self._background.start(self._run())
+        self._background.repeat(self._round, "delivery_failed", every_s=self._every_s)
 
     async def close(self) -> None:
         """Stop. A file under way is delivered again by the next `start`."""
         await self._background.close()
 
-    async def _run(self) -> None:
-        while True:
-            await undisturbed(self._round(), "delivery_failed")
-            await asyncio.sleep(self._every_s)
-
     async def _round(self) -> None:
         while due := await self._deliveries.due(self._now(), limit=_BATCH):
-            for first in range(0, len(due), _AT_ONCE):
-                await asyncio.gather(*(self._deliver(waiting) for waiting in due[first : first + _AT_ONCE]))
+            for first in range(0, len(due), DELIVERIES_LIMIT):
+                await asyncio.gather(*(self._deliver(waiting) for waiting in due[first : first + DELIVERIES_LIMIT]))
             if self._is_failing:
                 break
         while await self._deliveries.evict(limit=_BATCH):

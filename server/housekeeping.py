@@ -1,12 +1,11 @@
 """What a node does by itself now and then: it forgets sessions that have expired."""
 
-import asyncio
 from typing import Final
 
 import structlog
 
 from identity.service import SignInService
-from server.background import Background, undisturbed
+from server.background import Background
 
 _EVERY_S: Final = 3600.0
 
@@ -22,15 +21,10 @@ class Housekeeping:
         self._background = Background("housekeeping")
 
     def start(self) -> None:
-        self._background.start(self._run())
+        self._background.repeat(self._forget_expired, "round_failed", every_s=self._every_s)
 
     async def close(self) -> None:
         await self._background.close()
-
-    async def _run(self) -> None:
-        while True:
-            await undisturbed(self._forget_expired(), "round_failed")
-            await asyncio.sleep(self._every_s)
 
     async def _forget_expired(self) -> None:
         forgotten = await self._sign_in.forget_expired()

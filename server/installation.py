@@ -111,7 +111,7 @@ async def _records(settings: Settings) -> AsyncIterator[_Records]:
     async with AsyncExitStack() as stack:
         database = await open_database(settings, stack)
         tokens = open_key_ring(token_keys(settings))
-        sealer = open_sealer(settings, database)
+        sealer = await open_sealer(settings, database)
         store = SqlStore(database, sealer, utc_now)
         sign_in = SignInService(store, TokenIssuer(tokens, utc_now))
         stack.callback(sign_in.close)

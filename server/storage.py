@@ -90,13 +90,15 @@ def open_key_ring(path: Path) -> KeyRing:
         raise Refused(str(error)) from error
 
 
-def open_sealer(settings: Settings, database: Database) -> Sealer:
+async def open_sealer(settings: Settings, database: Database) -> Sealer:
     """Return what seals and opens the records, with the keys of the data directory."""
     ring = open_key_ring(record_keys(settings))
     try:
-        return Sealer(database, ring, KeyShares(key_shares(settings)))
+        sealer = Sealer(database, ring, KeyShares(key_shares(settings)))
+        await sealer.require_shares()
     except (KeySharesUnusable, OSError) as error:
         raise Refused(str(error)) from error
+    return sealer
 
 
 def open_signing_keys(path: Path, *, at: datetime) -> SigningKeys:

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from server.background import Background, undisturbed
+from server.background import Background
 
 LOW_PERCENT: Final = 10
 _EVERY_S: Final = 15.0
@@ -48,7 +48,7 @@ class StorageWatch:
 
     def start(self) -> None:
         self._tell()
-        self._background.start(self._run())
+        self._background.repeat(self.look, "storage_not_seen", every_s=self._every_s)
 
     async def close(self) -> None:
         await self._background.close()
@@ -65,11 +65,6 @@ class StorageWatch:
         if self.space.is_low is not was_low:
             self._tell()
         return self.space
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._every_s)
-            await undisturbed(self.look(), "storage_not_seen")
 
     def _tell(self) -> None:
         space = self.space

@@ -61,7 +61,7 @@ async def open_services(
     Rooms and gateway are not closed by `stack` but by `drain`, earlier: while their sockets can still be told.
     """
     database = await open_database(settings, stack)
-    sealer = open_sealer(settings, database)
+    sealer = await open_sealer(settings, database)
     store = SqlStore(database, sealer, now)
     event_log = SqlEventLog(database, sealer)
     stack.push_async_callback(event_log.close)

@@ -10,6 +10,8 @@ from care.recordings import RecordingAltered, RecordingDestroyed, StorageAway
 from identity.principal import Role
 from kernel.errors import Conflict, NotFound, Overloaded, SignInRequired
 from records.blobs import BlobReader
+from records.object_store import StoreFailed
+from records.recorded_media import RecordedMedia
 from server.downloads import ResponseSink, disposition
 from server.endpoint import Call, Input, Routes
 from server.routes.archive import ArchivedView
@@ -56,11 +58,13 @@ async def play_recording(call: Call[MediaQuery, None]) -> web.StreamResponse:
         headers["Content-Disposition"] = disposition(f"consultation-{consultation}.webm")
     if call.request.headers.get("If-Range", etag) != etag:
         wanted = ""
-    reader = await call.services.recorded_media.open(recording)
+    media = call.services.recorded_media
     try:
-        return await _send(call.request, reader, wanted, headers)
-    finally:
-        await asyncio.to_thread(reader.close)
+        reader = await media.open(recording)
+    except StoreFailed as error:
+        raise StorageAway from error
+    with reader:
+        return await _send(call.request, media, reader, wanted=wanted, headers=headers)
 
 
 @routes.endpoint(
@@ -124,7 +128,9 @@ def part_of(wanted: str, size: int) -> tuple[int, int] | None:
     return begins, min(size, int(last) + 1) if first and last else size
 
 
-async def _send(request: web.Request, reader: BlobReader, wanted: str, headers: dict[str, str]) -> web.StreamResponse:
+async def _send(
+    request: web.Request, media: RecordedMedia, reader: BlobReader, *, wanted: str, headers: dict[str, str]
+) -> web.StreamResponse:
     """Answer with the wanted part, a bounded piece at a time; a thread reads and decrypts."""
     try:
         part = part_of(wanted, reader.size)
@@ -139,7 +145,7 @@ async def _send(request: web.Request, reader: BlobReader, wanted: str, headers: 
     await response.prepare(request)
     reader.seek(first)
     while first < end:
-        piece = await asyncio.to_thread(reader.read, min(_READ_BYTES, end - first))
+        piece = await media.read(reader, min(_READ_BYTES, end - first))
         first += len(piece)
         await response.write(piece)
     await response.write_eof()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,23 @@ async def test_a_process_that_stops_between_two_steps_does_them_again(
     await deliver_all(deliveries)
     assert here(archive) == []
     assert (await archive.verdict()).fault is None
+
+
+async def test_a_file_that_was_written_anew_is_not_removed_for_the_one_that_was_delivered(
+    archive: SignedArchive, deliveries: Deliveries
+) -> None:
+    film = await archive.recording()
+    while due := await deliveries.due(NOON, limit=50):
+        for waiting in due:
+            await deliveries.deliver(waiting.blob, at=NOON)
+    await archive.media.keep(film, b"another film " * 10_000, duration_ms=30_000)
+    anew = archive.file(film.blob).read_bytes()
+    assert await deliveries.evict(limit=50) == FILES
+    assert here(archive) == [film.blob]
+    assert await deliveries.backlog() == Backlog(waiting=1)
+    await deliver_all(deliveries)
+    assert here(archive) == []
+    assert archive.blobs.sealed_digest(film.blob).sha256 == sha256(anew).hexdigest()
 
 
 async def test_files_are_brought_back_for_the_composer_and_leave_again(

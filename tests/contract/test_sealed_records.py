@@ -15,6 +15,7 @@ from records.data_key import DataKey, SealBroken
 from records.engine import Database
 from records.event_log import SqlEventLog
 from records.key_ring import KeyRing, KeyRingUnusable
+from records.key_shares import KeyShares, KeySharesUnusable
 from records.sealing import KeyMissing, Purpose, Sealer
 from records.tables import data_keys
 from rooms.events import Body, MessagePosted, RoomEvent, RoomOpened
@@ -233,3 +234,34 @@ async def test_keys_from_before_there_were_shares_open_and_get_one_at_the_next_r
         shares = list(await connection.scalars(select(data_keys.c.share)))
     assert None not in shares
     assert len(set(shares)) == 2
+
+
+async def test_a_share_that_is_away_costs_no_key_whatever_is_rotated_meanwhile(
+    records: SmallClinic, tmp_path: Path
+) -> None:
+    before = [await keys_of(records, visit) for visit in (VISIT, OTHER_VISIT)]
+    file = records.directory / "keys" / "shares.db"
+    backup = shutil.copy(file, tmp_path / "shares.db")
+    async with records.database.read() as connection:
+        shares = list(await connection.scalars(select(data_keys.c.share).where(data_keys.c.consultation == VISIT)))
+    records.shares.destroy(shares)
+    ring = KeyRing.load_or_create(records.directory / "keys" / "records.json")
+    assert await Sealer(records.database, ring, records.shares).rotate() == 2, "those of the other visit"
+    shutil.copy(backup, file)
+    again = Sealer(records.database, ring, records.shares)
+    async with records.database.read() as connection:
+        after = [
+            tuple([(await again.key(connection, visit, purpose)).raw for purpose in Purpose])
+            for visit in (VISIT, OTHER_VISIT)
+        ]
+    assert after == before
+
+
+async def test_a_lost_file_of_shares_is_said_before_everything_seems_destroyed(records: SmallClinic) -> None:
+    await records.sealer.require_shares()
+    await keys_of(records, VISIT)
+    await records.sealer.require_shares()
+    (records.directory / "keys" / "shares.db").unlink()
+    lost = Sealer(records.database, records.ring, KeyShares(records.directory / "keys" / "shares.db"))
+    with pytest.raises(KeySharesUnusable, match=r"shares\.db was lost"):
+        await lost.require_shares()

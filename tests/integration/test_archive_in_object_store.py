@@ -86,3 +86,6 @@ async def test_a_store_that_is_away_is_said_and_the_film_is_there_when_it_is_bac
     assert (status, problem["code"]) == (503, "storage_away")
     s3.trouble = Trouble.NONE
     assert (await custodian.post(f"/archive/{consultation}/viewing", {"reason": "a complaint"}))[0] == 200
+    s3.trouble = Trouble.AWAY  # the film was just found sound, and is not read again for a while
+    status, problem = await custodian.get(f"/archive/{consultation}/media")
+    assert (status, problem["code"]) == (503, "storage_away")

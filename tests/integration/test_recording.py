@@ -306,6 +306,31 @@ async def test_a_recording_ends_before_the_disk_is_full_and_loses_nothing_that_c
     assert min(segment.duration_ms for segment in segments) >= 1900
 
 
+async def test_an_interrupted_segment_whose_key_is_away_is_kept_until_it_is_back(
+    archive: Archive, tmp_path: Path
+) -> None:
+    recorder = Recorder(archive.sink)
+    doctor = Person(BLUE, 440, seed=6)
+    listen(recorder, DOCTOR, doctor)
+    await live(recorder, [doctor], 0, 2000)
+    shares = tmp_path / "shares.db"
+    kept = shares.read_bytes()
+    shares.unlink()
+
+    def restarted() -> SegmentSink:
+        sealer = Sealer(
+            archive.database, KeyRing.load_or_create(tmp_path / "ring.json"), KeyShares(tmp_path / "shares.db")
+        )
+        return SegmentSink(archive.database, sealer, archive.blobs, measure=measure)
+
+    await restarted().adopt()
+    assert [segment.closed for segment in await archive.segments()] == [False, False]
+    shares.write_bytes(kept)
+    await restarted().adopt()
+    assert [(segment.closed, segment.interrupted) for segment in await archive.segments()] == [(True, True)] * 2
+    await recorder.shut_down()
+
+
 async def test_a_recorder_that_is_behind_drops_packets_and_says_so(archive: Archive) -> None:
     recorder = Recorder(archive.sink, queue_limit=30)
     doctor = Person(BLUE, 440, seed=7)
