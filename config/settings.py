@@ -52,6 +52,11 @@ class Storage:
     secret_access_key: str = field(default="", repr=False)
     reserve_mb: Annotated[int, Meta(ge=0)] = 512  # recording stops when less is free, so that all else goes on
 
+    @property
+    def reserve_bytes(self) -> int:
+        """`reserve_mb` in bytes."""
+        return self.reserve_mb << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Retention:

@@ -73,8 +73,7 @@ async def open_services(
     attachments = AttachmentService(store, SqlAttachmentBlobs(database, sealer, blobs), event_log)
     await attachments.sweep()
 
-    reserve_bytes = settings.storage.reserve_mb << 20
-    segments = SegmentSink(database, sealer, blobs, measure=measure, reserve_bytes=reserve_bytes)
+    segments = SegmentSink(database, sealer, blobs, measure=measure, reserve_bytes=settings.storage.reserve_bytes)
     await segments.adopt()
     deliveries = Deliveries(database, blobs)
     recorded_media = RecordedMedia(database, sealer, blobs)
@@ -92,20 +91,12 @@ async def open_services(
     await composition.start()
     stack.push_async_callback(composition.close)
 
-    delivery = Delivery(deliveries, now)
-    if settings.storage.url:
-        delivery.start()
-        stack.push_async_callback(delivery.close)
-    storage_watch = StorageWatch(settings.data.path, reserve_bytes)
-    storage_watch.start()
-    stack.push_async_callback(storage_watch.close)
-    metrics.watch("storage", storage_watch.figures, moments=("free_bytes", "total_bytes", "low"))
+    delivery = _delivery(settings, stack, deliveries, now)
+    storage_watch = _storage_watch(settings, stack, metrics)
 
     recorder = Recorder(segments)
     stack.push_async_callback(recorder.shut_down)
-    media = _media_plane(settings, recorder, now)
-    await media.open()
-    stack.push_async_callback(media.close)
+    media = await _media_plane(settings, stack, recorder, now)
 
     minutes = QualityMinutes()
     quality_log = QualityLog(minutes, store, now)
@@ -195,8 +186,24 @@ def _sign_in(settings: Settings, stack: AsyncExitStack, store: SqlStore, issuer:
     return sign_in
 
 
-def _media_plane(settings: Settings, recorder: Recorder, now: Now) -> UdpMediaPlane:
-    return UdpMediaPlane(
+def _delivery(settings: Settings, stack: AsyncExitStack, deliveries: Deliveries, now: Now) -> Delivery:
+    delivery = Delivery(deliveries, now)
+    if settings.storage.url:
+        delivery.start()
+        stack.push_async_callback(delivery.close)
+    return delivery
+
+
+def _storage_watch(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> StorageWatch:
+    watch = StorageWatch(settings.data.path, settings.storage.reserve_bytes)
+    watch.start()
+    stack.push_async_callback(watch.close)
+    metrics.watch("storage", watch.figures, moments=("free_bytes", "total_bytes", "low"))
+    return watch
+
+
+async def _media_plane(settings: Settings, stack: AsyncExitStack, recorder: Recorder, now: Now) -> UdpMediaPlane:
+    plane = UdpMediaPlane(
         now=now,
         host=settings.media.host,
         port=settings.media.port,
@@ -206,6 +213,9 @@ def _media_plane(settings: Settings, recorder: Recorder, now: Now) -> UdpMediaPl
         silent_after=timedelta(milliseconds=settings.media.silent_after_ms),
         gone_after=timedelta(seconds=settings.media.gone_after_s),
     )
+    await plane.open()
+    stack.push_async_callback(plane.close)
+    return plane
 
 
 def _ice_servers(settings: Settings, now: Now) -> Callable[[ParticipantId], list[IceServer]]:

@@ -681,9 +681,17 @@ export class CallController {
     } catch (error) {
       const code = errorCode(error);
       if (code === 'offline') return; // sent again after the next entry
-      if (PASSING.has(code) && attempt < RETRIES) setTimeout(() => this._deliver(id, attempt + 1), RETRY_MS * 2 ** attempt);
+      if (PASSING.has(code) && attempt < RETRIES) this._deliverLater(id, attempt + 1);
       else this._reduceChat({ type: 'failed', id, code });
     }
+  }
+
+  /**
+   * Only from the same seat: the session may be in another consultation by then, and every entry sends what waits again.
+   * @param {string} id @param {number} attempt
+   */
+  _deliverLater(id, attempt) {
+    setTimeout(() => this._seated && this._deliver(id, attempt), RETRY_MS * 2 ** (attempt - 1));
   }
 
   /** What was settled before entering is told once. */

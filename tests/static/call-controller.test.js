@@ -411,6 +411,21 @@ test('a message that came too fast is sent again by itself, and is shown as fail
   );
 });
 
+test('a message that waits to be sent again is not sent into the next consultation', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const { call, happen, entered, session } = start();
+  call.enter();
+  happen(...PAST);
+  entered();
+  session.refuse.chat_send = 'rate_limited';
+  await call.send('hello');
+  call.end();
+  delete session.refuse.chat_send;
+  context.mock.timers.tick(60_000);
+  await settled();
+  assert.equal(session.said('chat_send').length, 1);
+});
+
 test('reading is told once for all that is there', (context) => {
   const { call, happen, entered, session } = start();
   context.after(() => call.end());

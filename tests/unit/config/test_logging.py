@@ -73,7 +73,7 @@ def test_what_opens_doors_or_was_said_is_hidden_by_its_key(lines: io.StringIO, k
 )
 def test_secrets_are_hidden_by_their_shape_wherever_they_stand(lines: io.StringIO, value: str) -> None:
     structlog.get_logger("x").info(f"before {value} after", deep=[{"url": value}])
-    stdlib_logging.getLogger("some.library").error("it said %s", value)
+    stdlib_logging.getLogger("some.package").error("it said %s", value)
     for secret in ("c2lnbmF0dXJl", "abcdef", "Zm9vYmFy", "hunter2"):
         assert secret not in lines.getvalue()
 
