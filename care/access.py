@@ -42,6 +42,9 @@ class Action(StrEnum):
     ARCHIVE_VERIFY = "archive.verify"  # check what is stored against what was signed
     ARCHIVE_DESTROY = "archive.destroy"  # what was kept for as long as it must be
     RETENTION_READ = "retention.read"  # see what is due to be destroyed
+    CUSTODIAN_KEY_CHANGE = "custodian_key.change"  # propose, confirm, retire the key of a custodian
+    RELEASE_ASK = "release.ask"  # for a recording that is in custody, and take that back
+    RELEASE_ANSWER = "release.answer"  # give one's part of what opens it, or decline
     HOLD_CHANGE = "hold.change"  # ask for, confirm, withdraw or lift a legal hold
     RECORDING_VIEW = "recording.view"
     RECORDING_COMPOSE = "recording.compose"
@@ -89,6 +92,7 @@ _ALLOWED: Final[dict[tuple[Role, Relationship], frozenset[Action]]] = {
             _A.NOTE_READ,
             _A.ARCHIVE_READ,
             _A.RECORDING_VIEW,
+            _A.RELEASE_ASK,
         }
     ),
     (Role.CLINICIAN, Relationship.HOLDS): frozenset(
@@ -115,6 +119,7 @@ _ALLOWED: Final[dict[tuple[Role, Relationship], frozenset[Action]]] = {
             _A.ARCHIVE_READ,
             _A.RECORDING_VIEW,
             _A.RECORDING_COMPOSE,
+            _A.RELEASE_ASK,
         }
     ),
     (Role.CUSTODIAN, Relationship.NONE): frozenset(
@@ -128,6 +133,9 @@ _ALLOWED: Final[dict[tuple[Role, Relationship], frozenset[Action]]] = {
             _A.ARCHIVE_VERIFY,
             _A.ARCHIVE_ACCESSES,
             _A.HOLD_CHANGE,
+            _A.CUSTODIAN_KEY_CHANGE,
+            _A.RELEASE_ASK,
+            _A.RELEASE_ANSWER,
             _A.RETENTION_READ,
             _A.RECORDING_VIEW,
             _A.RECORDING_COMPOSE,

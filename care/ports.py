@@ -12,6 +12,7 @@ from typing import Protocol
 
 from care.attachment import StoredFile
 from care.consultation import Consultation
+from care.custodian_key import CustodianKey
 from care.history import HistoryEntry, PatientHistory
 from care.hold import Hold
 from care.integrity import Check, Fault, Integrity, Verdict
@@ -19,11 +20,22 @@ from care.invitation import Invitation
 from care.note import Addendum, VisitNote
 from care.people import Department, Member, Patient
 from care.recording import Recording, RecordingState, Segment
+from care.release import CustodyPart, EntrustedKey, GivenPart, Release
 from care.retention import DuePlace, DueVisit
 from care.summary import ConsultationSummary
 from identity.audit import AuditTrail, Outcome
 from identity.ports import SessionRepository
-from kernel.ids import AttachmentId, ConsultationId, DepartmentId, InvitationId, PatientId, RecordingId, UserId
+from kernel.ids import (
+    AttachmentId,
+    ConsultationId,
+    CustodianKeyId,
+    DepartmentId,
+    InvitationId,
+    PatientId,
+    RecordingId,
+    ReleaseId,
+    UserId,
+)
 from rooms.quality_minutes import QualityMinute
 
 # People ---------------------------------------------------------------------------------------------------------------
@@ -273,6 +285,61 @@ class HoldRepository(Protocol):
     async def save(self, hold: Hold) -> None: ...
 
 
+class CustodianKeyRepository(Protocol):
+    """Custodians' public keys. Implemented by `records/custodian_keys.py`."""
+
+    async def all(self) -> list[CustodianKey]:
+        """Return every key, the one proposed first first."""
+
+    async def receiving(self) -> list[CustodianKey]:
+        """Return those that what is recorded now is sealed to."""
+
+    async def get(self, key: CustodianKeyId) -> CustodianKey: ...
+
+    async def add(self, key: CustodianKey) -> None: ...
+
+    async def save(self, key: CustodianKey) -> None: ...
+
+    async def remove(self, key: CustodianKeyId) -> None: ...
+
+
+class CustodyRepository(Protocol):
+    """Which recordings are in custody, and what opens them. Implemented by `records/custody.py`."""
+
+    async def quorum_of(self, consultation: ConsultationId) -> int | None:
+        """Return how many custodians it takes to open a recording; None when it is not in custody."""
+
+    async def holders(self, consultation: ConsultationId) -> list[UserId]:
+        """Return who holds a part of what opens it."""
+
+    async def part_for(self, consultation: ConsultationId, custodian: UserId) -> CustodyPart | None:
+        """Return a custodian's part; None when they have none."""
+
+    async def entrusted_key(self, consultation: ConsultationId) -> EntrustedKey:
+        """Return a recording's key, as the server has it."""
+
+
+class ReleaseRepository(Protocol):
+    """Requests to open recordings that are in custody. Implemented by `records/releases.py`."""
+
+    async def get(self, release: ReleaseId) -> Release: ...
+
+    async def of(self, consultation: ConsultationId, *, asked_by: UserId | None, limit: int) -> list[Release]:
+        """Return a visit's releases, newest first; with `asked_by` only that person's."""
+
+    async def waiting_for(self, custodian: UserId, *, at: datetime, limit: int) -> list[Release]:
+        """Return the requests to which a custodian could give a part and has not, oldest first."""
+
+    async def add(self, release: Release) -> None: ...
+
+    async def save(self, release: Release) -> None: ...
+
+    async def add_part(self, release: ReleaseId, part: GivenPart) -> None: ...
+
+    async def parts(self, release: ReleaseId) -> list[GivenPart]:
+        """Return what custodians gave."""
+
+
 class RetentionRepository(Protocol):
     """Which recordings have been kept for as long as they must be. Implemented by `records/retention.py`."""
 
@@ -345,6 +412,15 @@ class UnitOfWork(Protocol):
 
     @property
     def retention(self) -> RetentionRepository: ...
+
+    @property
+    def custodian_keys(self) -> CustodianKeyRepository: ...
+
+    @property
+    def custody(self) -> CustodyRepository: ...
+
+    @property
+    def releases(self) -> ReleaseRepository: ...
 
     @property
     def archive(self) -> ArchiveRepository: ...

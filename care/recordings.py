@@ -29,6 +29,14 @@ class RecordingDestroyed(AppError):
     status = 410
 
 
+class RecordingInCustody(AppError):
+    """Custodians hold what opens it."""
+
+    code = "recording_in_custody"
+    message = "This recording is in the custodians' hands. Ask them to release it."
+    status = 409
+
+
 class StorageAway(AppError):
     """What is stored can't be read at the moment."""
 
@@ -47,13 +55,15 @@ class RecordingService:
     async def open_viewing(self, principal: Principal, consultation: ConsultationId, *, reason: str) -> None:
         """Note why the principal is about to watch the recording; `NotFound` when there is none to watch.
 
-        `RecordingAltered` when it is not what was signed, `StorageAway` when that can't be told at the moment.
+        `RecordingAltered` when it is not what was signed, `StorageAway` when that can't be told at the moment,
+        `RecordingInCustody` when it must be released first.
         """
         async with reading(self._store, principal) as work:
-            recording = await _watchable(work, principal, consultation)
-        await self._require_unaltered(principal, recording)
+            recording = await watchable(work, principal, consultation)
+            await _require_open(work, consultation)
+        await self.require_unaltered(principal, recording)
         async with changing(self._store, principal) as work:
-            await _watchable(work, principal, consultation)
+            await watchable(work, principal, consultation)
             await work.audit.add(
                 principal, Action.RECORDING_VIEW, object_type="consultation", object_id=consultation, detail=reason
             )
@@ -64,8 +74,9 @@ class RecordingService:
         `part` is what the access log says of it; without, the log says why already (`open_viewing`).
         """
         async with reading(self._store, principal) as work:
-            recording = await _watchable(work, principal, consultation)
-        await self._require_unaltered(principal, recording)
+            recording = await watchable(work, principal, consultation)
+            await _require_open(work, consultation)
+        await self.require_unaltered(principal, recording)
         if part:
             await note_reading(self._store, principal, Action.RECORDING_VIEW, "consultation", consultation, detail=part)
         return recording
@@ -85,13 +96,14 @@ class RecordingService:
         """Note that everything that is kept of a recorded visit is about to leave the clinic.
 
         Everything is compared with what was signed first: `RecordingAltered`, `StorageAway`, and `NotFound` when it was
-        not recorded.
+        not recorded. `RecordingInCustody` when only custodians' key files open it.
         """
         async with reading(self._store, principal) as work:
             await reach_consultation(work, principal, consultation, Action.ARCHIVE_EXPORT)
             if await work.recordings.of(consultation) is None:
                 raise NotFound
             await _require_kept(work, consultation)
+            await _require_open(work, consultation)
         verdict = await self._checker.check(consultation)
         await self._note(principal, verdict, Action.ARCHIVE_VERIFY, Outcome.ALLOWED)
         _require_sound(verdict.fault)
@@ -107,6 +119,7 @@ class RecordingService:
             if recording.state is not RecordingState.FAILED:
                 raise Conflict
             await _require_kept(work, consultation)
+            await _require_open(work, consultation)
             recording = replace(recording, state=RecordingState.COMPOSING, progress=0, failure="")
             await work.recordings.save(recording)
             await work.audit.add(
@@ -114,7 +127,8 @@ class RecordingService:
             )
         return recording
 
-    async def _require_unaltered(self, principal: Principal, recording: Recording) -> None:
+    async def require_unaltered(self, principal: Principal, recording: Recording) -> None:
+        """Compare the film with what was signed; what is found to be wrong stands in the access log."""
         fault = await self._checker.film_fault(recording)
         if fault is None:
             return
@@ -132,7 +146,8 @@ def _require_sound(fault: Fault | None) -> None:
         raise StorageAway if fault.kind is FaultKind.STORAGE else RecordingAltered(fault.kind)
 
 
-async def _watchable(work: UnitOfWork, principal: Principal, consultation: ConsultationId) -> Recording:
+async def watchable(work: UnitOfWork, principal: Principal, consultation: ConsultationId) -> Recording:
+    """Return a recording that can be watched; `NotFound`, `RecordingDestroyed`."""
     await reach_consultation(work, principal, consultation, Action.RECORDING_VIEW)
     recording = await work.recordings.of(consultation)
     if recording is None or recording.state is not RecordingState.READY:
@@ -144,3 +159,8 @@ async def _watchable(work: UnitOfWork, principal: Principal, consultation: Consu
 async def _require_kept(work: UnitOfWork, consultation: ConsultationId) -> None:
     if (await work.manifests.integrity(consultation)).destroyed_at is not None:
         raise RecordingDestroyed
+
+
+async def _require_open(work: UnitOfWork, consultation: ConsultationId) -> None:
+    if await work.custody.quorum_of(consultation) is not None:
+        raise RecordingInCustody

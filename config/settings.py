@@ -66,6 +66,13 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class Custody:
+    """Who can open a recording once its film is made; nobody but the server until custodians' keys are in force."""
+
+    quorum: Annotated[int, Meta(ge=1, le=16)] = 1  # how many custodians it takes
+
+
+@dataclass(frozen=True, slots=True)
 class Media:
     """The one UDP socket that carries everybody's sound and pictures."""
 
@@ -133,6 +140,7 @@ class Settings:
     database: Database = field(default_factory=Database)
     storage: Storage = field(default_factory=Storage)
     retention: Retention = field(default_factory=Retention)
+    custody: Custody = field(default_factory=Custody)
     media: Media = field(default_factory=Media)
     turn: Turn = field(default_factory=Turn)
     demonstration: Demonstration = field(default_factory=Demonstration)

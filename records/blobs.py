@@ -79,14 +79,16 @@ class BlobStore:
 
         With `unfinished`, one that was never closed is read up to its last whole frame.
         """
-        source: SealedBytes
+        return BlobReader(self.open_sealed(blob_id), blob_id, key, unfinished=unfinished)
+
+    def open_sealed(self, blob_id: str) -> "SealedBytes":
+        """Read a blob as it is stored, wherever it is, for somebody who has its key. FileNotFoundError when absent."""
         try:
-            source = _LocalFile(self._path(blob_id))
+            return _LocalFile(self._path(blob_id))
         except FileNotFoundError:
             if self._remote is None:
                 raise
-            source = _StoredObject(self._remote, blob_id)
-        return BlobReader(source, blob_id, key, unfinished=unfinished)
+            return _StoredObject(self._remote, blob_id)
 
     def deliver(self, blob_id: str) -> SealedDigest:
         """Copy a closed blob to the remote store and read it back there; StoreFailed unless it is the same.

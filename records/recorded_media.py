@@ -8,7 +8,7 @@ from care.recording import Recording, RecordingState
 from kernel.errors import NotFound
 from kernel.ids import ConsultationId
 from kernel.threads import Threads
-from records.blobs import BlobDigest, BlobReader, BlobStore
+from records.blobs import BlobDigest, BlobReader, BlobStore, SealedBytes
 from records.data_key import DataKey
 from records.engine import Database
 from records.sealing import Purpose, Sealer
@@ -47,6 +47,17 @@ class RecordedMedia:
             return await self._threads.run(self._blobs.open, recording.blob, key)
         except FileNotFoundError:
             raise NotFound from None
+
+    async def open_sealed(self, recording: Recording) -> SealedBytes:
+        """Return the composed file as it is stored, for `read_sealed` and to be closed; errors as `open`."""
+        try:
+            return await self._threads.run(self._blobs.open_sealed, recording.blob)
+        except FileNotFoundError:
+            raise NotFound from None
+
+    async def read_sealed(self, sealed: SealedBytes, at: int, length: int) -> bytes:
+        """Return at most `length` bytes from `at` on."""
+        return await self._threads.run(sealed.pread, length, at)
 
     async def read(self, reader: BlobReader, length: int) -> bytes:
         """Return the next bytes, at most `length`; OSError as `open`."""

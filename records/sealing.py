@@ -13,14 +13,18 @@ from typing import Any, Final, NamedTuple
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import ColumnElement, Row, and_, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, and_, delete, insert, select, tuple_, update
 
+from care.release import EntrustedKey
 from kernel.ids import ConsultationId
 from records.data_key import KEY_BYTES, DataKey
 from records.engine import Connection, Database
 from records.key_ring import KeyRing
 from records.key_shares import KeyShares, KeySharesUnusable
-from records.tables import data_keys
+from records.tables import custody_parts, data_keys, retired_shares
+
+IN_CUSTODY: Final = "custodians"
+"""Stands in the place of a ring's key where custodians hold what opens a data key (`records/custody.py`)."""
 
 _CACHED_KEYS: Final = 4096
 _REWRAP_BATCH: Final = 500
@@ -35,6 +39,10 @@ class Purpose(StrEnum):
 
 class KeyMissing(Exception):
     """There is no such data key: nothing was ever sealed with it, or it was destroyed."""
+
+
+class KeyInCustody(KeyMissing):
+    """Custodians hold what opens it."""
 
 
 class Sealer:
@@ -57,6 +65,8 @@ class Sealer:
         known = await self.keys(connection, [consultation], purpose)
         if consultation in known:
             return known[consultation]
+        if await self._is_entrusted(connection, consultation, purpose):
+            raise KeyInCustody(consultation)
         if not connection.is_writer or await self.has_key(connection, consultation, purpose):
             raise KeyMissing(consultation)
         # Within the writer's turn: once a rotation has rewrapped everything, nobody wraps by the old key again.
@@ -102,8 +112,62 @@ class Sealer:
         rows = (await connection.execute(select(data_keys).where(which))).all()
         await asyncio.to_thread(self._shares.destroy, [row.share for row in rows if row.share])
         await connection.execute(update(data_keys).where(which).values(wrapped=b""))
+        if Purpose.MEDIA in purposes:
+            await connection.execute(delete(custody_parts).where(custody_parts.c.consultation == consultation))
         for purpose in purposes:
-            self._keys.pop((consultation, purpose), None)
+            self._forget(consultation, purpose)
+
+    # In custody -------------------------------------------------------------------------------------------------------
+
+    async def entrust(self, connection: Connection, consultation: ConsultationId, secret: bytes) -> None:
+        """Wrap a recording's key by `secret`, which only others keep, and forget it. `KeyMissing` when it can't be had.
+
+        The share it had goes with `destroy_retired_shares`, once this is committed; custodians' parts of before go now.
+        """
+        key = await self.key(connection, consultation, Purpose.MEDIA)
+        present = (await connection.execute(select(data_keys).where(_media_row(consultation)))).one()
+        share, share_secret = await asyncio.to_thread(self._shares.fresh)
+        place = _Place(consultation, Purpose.MEDIA, IN_CUSTODY, share)
+        wrapped = _derived(secret, place, share_secret).seal(key.raw, context=place.context)
+        await connection.execute(delete(custody_parts).where(custody_parts.c.consultation == consultation))
+        await connection.execute(update(data_keys).where(place.row).values(**place.columns, wrapped=wrapped))
+        if present.share is not None:
+            await connection.execute(insert(retired_shares).values(share=present.share))
+        connection.after_commit(partial(self._forget, consultation, Purpose.MEDIA))
+
+    async def destroy_retired_shares(self) -> None:
+        """Destroy the shares of keys that were wrapped anew, so that no backup opens with what the server still has."""
+        async with self._database.read() as connection:
+            shares = list(await connection.scalars(select(retired_shares.c.share)))
+        if shares:
+            await asyncio.to_thread(self._shares.destroy, shares)
+            async with self._database.write() as connection:
+                await connection.execute(delete(retired_shares).where(retired_shares.c.share.in_(shares)))
+
+    async def entrusted_key(self, connection: Connection, consultation: ConsultationId) -> EntrustedKey:
+        """Return what opens with the custodians' secret; `KeyMissing` when that is nothing."""
+        row = (await connection.execute(select(data_keys).where(_media_row(consultation)))).one_or_none()
+        if row is None or row.key_ring_id != IN_CUSTODY or not row.wrapped:
+            raise KeyMissing(consultation)
+        share = (await asyncio.to_thread(self._shares.of, [row.share])).get(row.share)
+        if share is None:
+            raise KeyMissing(consultation)
+        return EntrustedKey(row.wrapped, share, _Place.of(row).context)
+
+    async def open_entrusted(self, connection: Connection, consultation: ConsultationId, secret: bytes) -> None:
+        """Remember a recording's key in this process; `SealBroken` when `secret` is not what wraps it."""
+        row = (await connection.execute(select(data_keys).where(_media_row(consultation)))).one()
+        entrusted, place = await self.entrusted_key(connection, consultation), _Place.of(row)
+        opened = _derived(secret, place, entrusted.share).open(entrusted.wrapped, context=place.context)
+        self._remember(consultation, Purpose.MEDIA, DataKey(opened))
+
+    async def _is_entrusted(self, connection: Connection, consultation: ConsultationId, purpose: Purpose) -> bool:
+        query = select(data_keys.c.purpose).where(
+            _media_row(consultation), data_keys.c.key_ring_id == IN_CUSTODY, data_keys.c.wrapped != b""
+        )
+        return purpose is Purpose.MEDIA and (await connection.execute(query)).first() is not None
+
+    # The ring ---------------------------------------------------------------------------------------------------------
 
     @property
     def active_key(self) -> str:
@@ -129,7 +193,11 @@ class Sealer:
             async with self._database.write() as connection:
                 query = (
                     select(data_keys)
-                    .where(data_keys.c.key_ring_id != self._ring.active, data_keys.c.wrapped != b"", place > last)
+                    .where(
+                        data_keys.c.key_ring_id.not_in([self._ring.active, IN_CUSTODY]),
+                        data_keys.c.wrapped != b"",
+                        place > last,
+                    )
                     .order_by(data_keys.c.consultation, data_keys.c.purpose)
                     .limit(_REWRAP_BATCH)
                 )
@@ -166,7 +234,8 @@ class Sealer:
         return (await connection.execute(select(data_keys.c.purpose).where(row))).first() is not None
 
     async def _unwrapped(self, rows: Sequence["Row[Any]"]) -> dict[ConsultationId, DataKey]:
-        """Return the keys in rows of one purpose, but those that were destroyed."""
+        """Return the keys in rows of one purpose, but those that were destroyed or are in custody."""
+        rows = [row for row in rows if row.key_ring_id != IN_CUSTODY]
         if any(row.key_ring_id not in self._ring.ids for row in rows):
             await asyncio.to_thread(self._ring.refresh)
         wanted = [row.share for row in rows if row.share is not None]
@@ -186,8 +255,10 @@ class Sealer:
         ring_key = self._ring.key(place.key_ring_id)
         if secret is None:  # from before there were shares
             return DataKey(ring_key)
-        derived = HKDF(SHA256(), KEY_BYTES, salt=secret, info=place.context.encode())
-        return DataKey(derived.derive(ring_key))
+        return _derived(ring_key, place, secret)
+
+    def _forget(self, consultation: ConsultationId, purpose: Purpose) -> None:
+        self._keys.pop((consultation, purpose), None)
 
     def _remember(self, consultation: ConsultationId, purpose: Purpose, key: DataKey) -> None:
         self._keys[consultation, purpose] = key
@@ -221,3 +292,12 @@ class _Place(NamedTuple):
         if self.share is None:
             return f"consultation_keys/{self.consultation}/{self.key_ring_id}"
         return f"data_keys/{self.consultation}/{self.purpose}/{self.key_ring_id}/{self.share}"
+
+
+def _derived(secret: bytes, place: _Place, share: bytes) -> DataKey:
+    """Return what wraps a data key: made of a secret that wraps many or is kept elsewhere, and of the key's share."""
+    return DataKey(HKDF(SHA256(), KEY_BYTES, salt=share, info=place.context.encode()).derive(secret))
+
+
+def _media_row(consultation: ConsultationId) -> ColumnElement[bool]:
+    return and_(data_keys.c.consultation == consultation, data_keys.c.purpose == Purpose.MEDIA)

@@ -32,9 +32,11 @@ from sqlalchemy import (
 )
 
 from care.consultation import Status
+from care.custodian_key import CustodianKeyState
 from care.hold import HoldState
 from care.people import Sex
 from care.recording import RecordingState
+from care.release import ReleaseState
 from identity.principal import Role
 from rooms.events import Source
 
@@ -232,6 +234,24 @@ data_keys = Table(
     ForeignKeyConstraint(["consultation"], ["consultations.id"]),
     _one_of("purpose", ("record", "media")),
     Index(None, "key_ring_id"),
+)
+
+custody_parts = Table(  # of the secret that wraps a recording's key once it is in custody, sealed to custodians
+    "custody_parts",
+    metadata,
+    _id("consultation", primary_key=True),
+    Column("custodian_key", String(64), primary_key=True),
+    Column("quorum", Integer, nullable=False),  # how many parts it takes
+    Column("sealed", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["consultation"], ["consultations.id"]),
+    ForeignKeyConstraint(["custodian_key"], ["custodian_keys.id"]),
+    Index(None, "custodian_key"),
+)
+
+retired_shares = Table(  # of keys that were wrapped anew, until they are destroyed
+    "retired_shares",
+    metadata,
+    Column("share", String(64), primary_key=True),
 )
 
 room_events = Table(
@@ -513,6 +533,63 @@ holds = Table(  # legal holds, open and ended
     CheckConstraint("(state IN ('lifted', 'withdrawn')) = (ended_at IS NOT NULL)", name="ended_has_time"),
     Index(None, "consultation", "asked_at"),
     Index(None, "state"),
+)
+
+# Custodians' keys -----------------------------------------------------------------------------------------------------
+
+custodian_keys = Table(  # public halves; the private ones are in files that custodians keep
+    "custodian_keys",
+    metadata,
+    Column("id", String(64), primary_key=True),  # SHA-256 of the public key
+    _id("owner", nullable=False),
+    Column("public_key", LargeBinary(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("proposed_at", Instant, nullable=False),
+    _id("confirmed_by", nullable=True),
+    Column("confirmed_at", Instant, nullable=True),
+    _id("retire_asked_by", nullable=True),
+    Column("retire_asked_at", Instant, nullable=True),
+    _id("retired_by", nullable=True),
+    Column("retired_at", Instant, nullable=True),
+    ForeignKeyConstraint(["owner"], ["members.id"]),
+    _one_of("state", CustodianKeyState),
+    CheckConstraint("(state = 'retired') = (retired_at IS NOT NULL)", name="retired_has_time"),
+    Index(None, "state"),
+)
+
+releases = Table(  # somebody asks custodians to open a recording for them
+    "releases",
+    metadata,
+    _id("id", primary_key=True),
+    _id("consultation", nullable=False),
+    _id("asked_by", nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("reason", String(300), nullable=False),
+    Column("public_key", LargeBinary(32), nullable=False),  # of the browser that asks
+    Column("quorum", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("granted_at", Instant, nullable=True),
+    _id("ended_by", nullable=True),
+    Column("ended_at", Instant, nullable=True),
+    Column("decline_reason", String(300), nullable=False),
+    ForeignKeyConstraint(["consultation"], ["consultations.id"]),
+    ForeignKeyConstraint(["asked_by"], ["members.id"]),
+    _one_of("state", ReleaseState),
+    CheckConstraint("state <> 'granted' OR granted_at IS NOT NULL", name="granted_has_time"),
+    Index(None, "consultation", "asked_at"),
+    Index(None, "state", "asked_at"),
+)
+
+release_parts = Table(  # what custodians gave: their parts, sealed to the browser that asked
+    "release_parts",
+    metadata,
+    _id("release", primary_key=True),
+    Column("custodian_key", String(64), primary_key=True),
+    _id("given_by", nullable=False),
+    Column("given_at", Instant, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["release"], ["releases.id"]),
+    ForeignKeyConstraint(["custodian_key"], ["custodian_keys.id"]),
 )
 
 # Who did what ---------------------------------------------------------------------------------------------------------

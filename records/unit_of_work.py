@@ -10,6 +10,8 @@ from records.archive import SqlArchive
 from records.attachments import SqlAttachments
 from records.audit import SqlAuditTrail
 from records.consultations import SqlConsultations
+from records.custodian_keys import SqlCustodianKeys
+from records.custody import SqlCustody
 from records.engine import Connection, Database
 from records.histories import SqlHistories
 from records.holds import SqlHolds
@@ -19,6 +21,7 @@ from records.notes import SqlNotes
 from records.people import SqlPeople
 from records.quality import SqlQuality
 from records.recordings import SqlRecordings
+from records.releases import SqlReleases
 from records.retention import SqlRetention
 from records.sealing import Sealer
 from records.sessions import SqlSessions
@@ -40,6 +43,9 @@ class SqlUnit:
     manifests: SqlManifests
     holds: SqlHolds
     retention: SqlRetention
+    custodian_keys: SqlCustodianKeys
+    custody: SqlCustody
+    releases: SqlReleases
     archive: SqlArchive
     sessions: SqlSessions
     audit: SqlAuditTrail
@@ -80,6 +86,9 @@ class SqlStore:
             manifests=SqlManifests(connection, self._sealer),
             holds=SqlHolds(connection),
             retention=SqlRetention(connection, self._sealer),
+            custodian_keys=SqlCustodianKeys(connection),
+            custody=SqlCustody(connection, self._sealer),
+            releases=SqlReleases(connection),
             archive=SqlArchive(connection),
             sessions=SqlSessions(connection),
             audit=SqlAuditTrail(connection, at=at),

@@ -7,6 +7,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from server.command_run import complain, on_loop
+from server.key_files import add_key_files, key_files
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -33,6 +34,8 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     export.add_argument("--reason", required=True, help="stands in the access log")
     compose = add("compose", _compose, "compose a film again from what was recorded, and sign it")
     compose.add_argument("consultation", metavar="CONSULTATION")
+    for opening in (export, compose):
+        add_key_files(opening, "--custodian-key")
     due = add("due", _due, "list recordings that have been kept for as long as they must be; nothing is changed")
     due.add_argument("--at", metavar="DATE", help="as of this day (2030-12-31) instead of now")
     due.add_argument("--json", action="store_true", help="one JSON object for each, one a line")
@@ -56,13 +59,15 @@ def _export(options: argparse.Namespace, settings: Settings) -> int:
 
     from server.archive_commands import export
 
-    return on_loop(export(settings, options.consultation, Path(options.to), reason=options.reason))
+    keys = key_files(options.custodian_key, from_stdin=options.stdin)
+    return on_loop(export(settings, options.consultation, Path(options.to), reason=options.reason, keys=keys))
 
 
 def _compose(options: argparse.Namespace, settings: Settings) -> int:
     from server.compose_command import compose_again
 
-    return on_loop(compose_again(settings, options.consultation))
+    keys = key_files(options.custodian_key, from_stdin=options.stdin)
+    return on_loop(compose_again(settings, options.consultation, keys=keys))
 
 
 def _due(options: argparse.Namespace, settings: Settings) -> int:

@@ -19,6 +19,8 @@ from kernel.clock import utc_now
 from kernel.ids import ConsultationId
 from records.blobs import BlobStore
 from records.canonical_json import instant
+from records.custodian_key_file import CustodianKey
+from records.custody import Custody, TooFewKeys
 from records.engine import Database
 from records.event_log import SqlEventLog
 from records.package import key_view
@@ -70,7 +72,23 @@ class OpenedArchive:
     log: SqlEventLog
     blobs: BlobStore
     media: RecordedMedia
+    custody: Custody
     signed: SignedArchive
+
+    async def open_custody(self, consultation: ConsultationId, keys: Sequence[CustodianKey]) -> None:
+        """Open a recording that is in custody, for this process; nothing happens to others. `Refused` says why not."""
+        async with self.store.read() as work:
+            quorum = await work.custody.quorum_of(consultation)
+        if quorum is None:
+            return
+        if not keys:
+            raise Refused(
+                f"the recording is in custody: give {quorum} of the custodians' key files, --custodian-key FILE"
+            )
+        try:
+            await self.custody.open(consultation, keys)
+        except TooFewKeys as error:
+            raise Refused(str(error)) from error
 
 
 async def verify(settings: Settings, consultations: Sequence[str], *, as_json: bool) -> int:
@@ -124,10 +142,16 @@ async def rotate_key(settings: Settings) -> int:
     return 0
 
 
-async def export(settings: Settings, consultation: str, path: Path, *, reason: str) -> int:
-    """Write everything that is kept of a recorded visit, in clear, into one new ZIP file; 1 when anything is wrong."""
+async def export(
+    settings: Settings, consultation: str, path: Path, *, reason: str, keys: Sequence[CustodianKey] = ()
+) -> int:
+    """Write everything that is kept of a recorded visit, in clear, into one new ZIP file; 1 when anything is wrong.
+
+    `keys` open a recording that is in custody.
+    """
     async with opened_archive(settings) as archive:
         wanted = ConsultationId(consultation)
+        await archive.open_custody(wanted, keys)
         verifier = archive.signed.verifier
         progress = ProgressBar(await _total(archive, [wanted]), "segments checked")
         chain = await verifier.chain()
@@ -169,7 +193,8 @@ async def opened_archive(settings: Settings) -> AsyncIterator[OpenedArchive]:
         blobs = open_blobs(settings)
         media = RecordedMedia(database, sealer, blobs)
         signed = open_signed_archive(settings, store, log, blobs, media, at=utc_now())
-        yield OpenedArchive(database, sealer, store, log, blobs, media, signed)
+        custody = Custody(database, sealer, quorum=settings.custody.quorum)
+        yield OpenedArchive(database, sealer, store, log, blobs, media, custody, signed)
 
 
 async def _total(archive: OpenedArchive, named: Sequence[ConsultationId]) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from server import archive_cli
+from server import archive_cli, custody_cli
 from server.command_run import complain, on_loop
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     rotate = add("rotate-keys", _rotate_keys, "begin to use a fresh key; what is stored is wrapped anew")
     rotate.add_argument("--tokens", action="store_true", help="the secret that signs access tokens instead")
     archive_cli.add_commands(commands, shared)
+    custody_cli.add_commands(commands, shared)
     audit = commands.add_parser("audit", help="the access log").add_subparsers(metavar="COMMAND", required=True)
     verify = audit.add_parser("verify", parents=[shared], help="check that nothing in it was changed")
     verify.set_defaults(command=_verify_audit)

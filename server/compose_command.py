@@ -1,6 +1,7 @@
 """Composes a film again from the command line: one that failed, was lost, or was made by an older program."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -12,6 +13,7 @@ from config.settings import Settings
 from identity.audit import SYSTEM, AuditEntry
 from kernel.ids import ConsultationId
 from media.measure import measure
+from records.custodian_key_file import CustodianKey
 from records.deliveries import Deliveries
 from records.segments import SegmentSink
 from server.archive_commands import OpenedArchive, opened_archive, told
@@ -28,11 +30,15 @@ _WORDS: Final = {
 }
 
 
-async def compose_again(settings: Settings, named: str) -> int:
-    """Compose the film of a finished visit again; what was recorded is compared with its manifest first."""
+async def compose_again(settings: Settings, named: str, *, keys: Sequence[CustodianKey] = ()) -> int:
+    """Compose the film of a finished visit again; what was recorded is compared with its manifest first.
+
+    `keys` open a recording that is in custody, where it stays.
+    """
     consultation = ConsultationId(named)
     async with opened_archive(settings) as archive:
         await _require_composable(archive, consultation)
+        await archive.open_custody(consultation, keys)
         async with archive.store.write() as work:
             recording = await work.recordings.of(consultation)
             assert recording is not None, "it has just been looked at"

@@ -58,6 +58,7 @@ class Composition:
         segments: SegmentSink,
         signer: ManifestSigner,
         deliveries: Deliveries,
+        on_composed: Callable[[], None] = lambda: None,
         worker: Sequence[str] = WORKER,
     ) -> None:
         self._store = store
@@ -67,6 +68,7 @@ class Composition:
         self._segments = segments
         self._signer = signer
         self._deliveries = deliveries
+        self._on_composed = on_composed
         self._worker = worker
         self._waiting: deque[ConsultationId] = deque()
         self._is_wanted = asyncio.Event()
@@ -136,6 +138,7 @@ class Composition:
                 )
             )
             _log.info("composed", consultation=consultation, damaged_segments=answer.damaged_segments)
+            self._on_composed()
         elif isinstance(answer, Failed):
             await self._fail(consultation, answer.cause)
 

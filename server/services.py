@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a ro
     from care.attachments import AttachmentService
     from care.chart import ChartService
     from care.consultations import ConsultationService
+    from care.custodian_keys import CustodianKeyService
     from care.directory import Directory
     from care.due_recordings import RetentionService
     from care.holds import HoldService
@@ -20,6 +21,7 @@ if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a ro
     from care.left_messages import LeftMessageService
     from care.reception import ReceptionService
     from care.recordings import RecordingService
+    from care.releases import ReleaseService
     from config.settings import Settings
     from demonstration.clinic import Demonstration
     from identity.service import SignInService
@@ -39,6 +41,7 @@ if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a ro
     from rooms.service import RoomService
     from server.composition import Composition
     from server.delivery import Delivery
+    from server.hand_over import HandOver
     from server.storage_watch import StorageWatch
     from signaling import Gateway
 
@@ -72,6 +75,7 @@ class Services:
     # what happens afterwards
     composition: Composition
     delivery: Delivery
+    hand_over: HandOver
     storage_watch: StorageWatch
     # what the clinic does
     directory: Directory
@@ -84,5 +88,7 @@ class Services:
     archive: ArchiveService
     access_history: AccessHistoryService
     holds: HoldService
+    custodian_keys: CustodianKeyService
+    releases: ReleaseService
     retention: RetentionService
     recordings: RecordingService

@@ -12,6 +12,7 @@ from care.archive import ArchiveService
 from care.attachments import AttachmentService
 from care.chart import ChartService
 from care.consultations import ConsultationService
+from care.custodian_keys import CustodianKeyService
 from care.directory import Directory
 from care.due_recordings import RetentionService
 from care.holds import HoldService
@@ -19,6 +20,7 @@ from care.invitations import InvitationService
 from care.left_messages import LeftMessageService
 from care.reception import ReceptionService
 from care.recordings import RecordingService
+from care.releases import ReleaseService
 from care.retention import RetentionRule
 from config.settings import Settings
 from demonstration import clinic
@@ -33,6 +35,7 @@ from media.measure import measure
 from media.plane import UdpMediaPlane
 from media.recorder import Recorder
 from records.attachment_blobs import SqlAttachmentBlobs
+from records.custody import Custody
 from records.deliveries import Deliveries
 from records.event_log import SqlEventLog
 from records.recorded_media import RecordedMedia
@@ -43,6 +46,7 @@ from rooms.quality_minutes import QualityMinutes
 from rooms.service import RoomService
 from server.composition import Composition
 from server.delivery import Delivery
+from server.hand_over import HandOver
 from server.housekeeping import Housekeeping
 from server.metrics import CountedPublisher, Metrics
 from server.quality_log import QualityLog
@@ -79,6 +83,7 @@ async def open_services(
     recorded_media = RecordedMedia(database, sealer, blobs)
     demonstration = await _demonstration(settings, store, event_log, Footage(segments, recorded_media))
     signed = open_signed_archive(settings, store, event_log, blobs, recorded_media, at=now())
+    hand_over = HandOver(Custody(database, sealer, quorum=settings.custody.quorum))
     composition = Composition(
         store=store,
         log=event_log,
@@ -87,9 +92,12 @@ async def open_services(
         segments=segments,
         signer=signed.signer,
         deliveries=deliveries,
+        on_composed=hand_over.take_up,
     )
     await composition.start()
     stack.push_async_callback(composition.close)
+    hand_over.start()
+    stack.push_async_callback(hand_over.close)
 
     delivery = _delivery(settings, stack, deliveries, now)
     storage_watch = _storage_watch(settings, stack, metrics)
@@ -131,6 +139,7 @@ async def open_services(
     gateway.attach(app)
 
     _watch(metrics, media, recorder, rooms, gateway)
+    recordings = RecordingService(store, signed.verifier)
     return Services(
         settings=settings,
         now=now,
@@ -148,6 +157,7 @@ async def open_services(
         segments=segments,
         deliveries=deliveries,
         delivery=delivery,
+        hand_over=hand_over,
         storage_watch=storage_watch,
         media=media,
         recorder=recorder,
@@ -165,7 +175,9 @@ async def open_services(
         access_history=AccessHistoryService(store),
         holds=HoldService(store),
         retention=RetentionService(store, RetentionRule(settings.retention.recordings_years)),
-        recordings=RecordingService(store, signed.verifier),
+        recordings=recordings,
+        custodian_keys=CustodianKeyService(store, quorum=settings.custody.quorum),
+        releases=ReleaseService(store, recordings),
     )
 
 

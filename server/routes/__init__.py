@@ -16,6 +16,8 @@ _MODULES: Final = (
     "archive",
     "recordings",
     "holds",
+    "custodian_keys",
+    "releases",
     "accesses",
     "retention",
     "people",

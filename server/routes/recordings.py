@@ -1,17 +1,15 @@
 """A visit's recording: playing and downloading the composed file, and having it composed again."""
 
 import asyncio
-import re
 from typing import Final
 
 from aiohttp import web
 
-from care.recordings import RecordingAltered, RecordingDestroyed, StorageAway
+from care.recordings import RecordingAltered, RecordingDestroyed, RecordingInCustody, StorageAway
 from identity.principal import Role
 from kernel.errors import Conflict, NotFound, Overloaded, SignInRequired
-from records.blobs import BlobReader
 from records.object_store import StoreFailed
-from records.recorded_media import RecordedMedia
+from server.byte_ranges import asked_range, send_parts
 from server.downloads import ResponseSink, disposition
 from server.endpoint import Call, Input, Routes
 from server.routes.archive import ArchivedView
@@ -19,8 +17,6 @@ from server.viewing import viewer
 
 routes = Routes()
 
-_READ_BYTES: Final = 256 * 1024
-_RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _HEADERS: Final = {
     "Accept-Ranges": "bytes",
     "Cache-Control": "private, no-store",
@@ -41,14 +37,12 @@ class MediaQuery(Input):
     tag="archive",
     roles=None,
     query=MediaQuery,
-    errors=[NotFound, SignInRequired, RecordingAltered, RecordingDestroyed, StorageAway],
+    errors=[NotFound, SignInRequired, RecordingAltered, RecordingDestroyed, RecordingInCustody, StorageAway],
     response_type="video/webm",
 )
 async def play_recording(call: Call[MediaQuery, None]) -> web.StreamResponse:
     consultation = call.consultation
-    wanted = call.request.headers.get("Range", "").strip()
-    if _RANGE.fullmatch(wanted) is None:
-        wanted = ""  # several parts, or none that we know: then everything is the answer (RFC 9110, 14.2)
+    wanted = asked_range(call.request)
     is_noted = call.visitor is None and not call.query.download  # a player comes back for every part
     part = "" if is_noted else f"media.webm {wanted}".strip()
     recording = await call.services.recordings.watch(viewer(call), consultation, part=part)
@@ -63,8 +57,15 @@ async def play_recording(call: Call[MediaQuery, None]) -> web.StreamResponse:
         reader = await media.open(recording)
     except StoreFailed as error:
         raise StorageAway from error
+
+    async def piece(at: int, length: int) -> bytes:
+        reader.seek(at)
+        return await media.read(reader, length)
+
     with reader:
-        return await _send(call.request, media, reader, wanted=wanted, headers=headers)
+        return await send_parts(
+            call.request, piece, size=reader.size, wanted=wanted, content_type="video/webm", headers=headers
+        )
 
 
 @routes.endpoint(
@@ -73,7 +74,15 @@ async def play_recording(call: Call[MediaQuery, None]) -> web.StreamResponse:
     summary="Take all that is kept of a recorded visit, with its proofs; with an access token or while viewing",
     tag="archive",
     roles=None,
-    errors=[NotFound, SignInRequired, RecordingAltered, RecordingDestroyed, StorageAway, Overloaded],
+    errors=[
+        NotFound,
+        SignInRequired,
+        RecordingAltered,
+        RecordingDestroyed,
+        RecordingInCustody,
+        StorageAway,
+        Overloaded,
+    ],
     response_type="application/zip",
 )
 async def download_package(call: Call[None, None]) -> web.StreamResponse:
@@ -97,7 +106,7 @@ async def download_package(call: Call[None, None]) -> web.StreamResponse:
     tag="archive",
     roles={Role.CUSTODIAN, Role.CLINICIAN},
     response=ArchivedView,
-    errors=[NotFound, Conflict, RecordingDestroyed],
+    errors=[NotFound, Conflict, RecordingDestroyed, RecordingInCustody],
     status=202,
 )
 async def compose_again(call: Call[None, None]) -> ArchivedView:
@@ -105,48 +114,3 @@ async def compose_again(call: Call[None, None]) -> ArchivedView:
     recording = await call.services.recordings.compose_again(call.principal, consultation)
     call.services.composition.take_up(consultation)
     return ArchivedView.of(recording)
-
-
-class PartAbsent(Exception):
-    """A Range header asks for bytes that are not there."""
-
-
-def part_of(wanted: str, size: int) -> tuple[int, int] | None:
-    """Return first byte and end (exclusive) that a Range header asks of `size` bytes (RFC 9110, 14.2).
-
-    None where it asks for several parts or makes no sense: then everything is the answer. Raises `PartAbsent`.
-    """
-    match = _RANGE.fullmatch(wanted.strip())
-    if match is None or match.groups() == ("", ""):
-        return None
-    first, last = match.groups()
-    if first and last and int(last) < int(first):
-        return None
-    begins = int(first) if first else max(0, size - int(last))
-    if begins >= size:
-        raise PartAbsent
-    return begins, min(size, int(last) + 1) if first and last else size
-
-
-async def _send(
-    request: web.Request, media: RecordedMedia, reader: BlobReader, *, wanted: str, headers: dict[str, str]
-) -> web.StreamResponse:
-    """Answer with the wanted part, a bounded piece at a time; a thread reads and decrypts."""
-    try:
-        part = part_of(wanted, reader.size)
-    except PartAbsent:
-        return web.Response(status=416, headers={**headers, "Content-Range": f"bytes */{reader.size}"})
-    first, end = part or (0, reader.size)
-    response = web.StreamResponse(status=206 if part else 200, headers=headers)
-    response.content_type = "video/webm"
-    response.content_length = end - first
-    if part:
-        response.headers["Content-Range"] = f"bytes {first}-{end - 1}/{reader.size}"
-    await response.prepare(request)
-    reader.seek(first)
-    while first < end:
-        piece = await media.read(reader, min(_READ_BYTES, end - first))
-        first += len(piece)
-        await response.write(piece)
-    await response.write_eof()
-    return response

@@ -61,6 +61,9 @@ archive.export        .     .      .      .       .       x       .
 archive.verify        .     .      .      .       .       x       .
 archive.destroy       .     .      .      .       .       .       .
 retention.read        .     .      .      .       .       x       .
+custodian_key.change  .     .      .      .       .       x       .
+release.ask           .     .      x      x       .       x       .
+release.answer        .     .      .      .       .       x       .
 hold.change           .     .      .      .       .       x       .
 recording.view        .     .      x      x       .       x       .
 recording.compose     .     .      x      .       .       x       .

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.routes.recordings import PartAbsent, part_of
+from server.byte_ranges import PartAbsent, part_of
 
 
 @pytest.mark.parametrize(
