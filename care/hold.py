@@ -36,7 +36,7 @@ class SecondPersonNeeded(AppError):
     """Whoever asked for a hold, or for its lifting, can't confirm it."""
 
     code = "second_person_needed"
-    message = "Another custodian has to confirm this: nobody sets or lifts a hold alone."
+    message = "Another custodian has to confirm this: nobody does it alone."
     status = 409
 
 

@@ -38,6 +38,11 @@ _FILE_LIMIT_BYTES: Final = 32 * 1024 * 1024
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _ASK_AGAIN: Final = "no-cache"  # kept, but asked about (by ETag) each time
 
+_WORKER: Final = "playback-worker.js"
+_WORKER_HEADERS: Final = {
+    "Service-Worker-Allowed": "/",  # it plays on every page of the archive
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'",
+}
 _INLINE_SCRIPT: Final = re.compile(rb"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DOTALL)
 _NOT_PAGES: Final = ("api", "static", "socket.io")
 _PLAIN_HOST: Final = re.compile(r"[A-Za-z0-9.\-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?")
@@ -81,7 +86,10 @@ class Pages:
         found = await asyncio.to_thread(self._read, path)
         if found is None:
             raise NotFound
-        return _answer(request, found, caching)
+        response = _answer(request, found, caching)
+        if path == _WORKER:
+            response.headers.update(_WORKER_HEADERS)
+        return response
 
     async def page(self, request: web.Request) -> web.StreamResponse:
         """Answer with the app's page, whatever the path: the app itself knows its paths."""
@@ -149,7 +157,7 @@ def content_security_policy(html: bytes, origin: str) -> str:
             "base-uri 'none'",
             "form-action 'self'",
             "require-trusted-types-for 'script'",
-            "trusted-types lit-html",
+            "trusted-types lit-html playback-worker",
         )
     )
 

@@ -115,6 +115,15 @@ export const routes = [
     styles: ['doctor.css', 'archive.css'],
   },
   {
+    path: '/custody',
+    tag: 'c-custody',
+    load: () => import('./views/custody.js'),
+    texts: ['archive', 'doctor'],
+    roles: ['custodian'],
+    shell: 'full',
+    styles: ['doctor.css', 'archive.css'],
+  },
+  {
     path: '/admin/:section?',
     tag: 'c-admin',
     load: () => import('./views/admin.js'),

@@ -1,5 +1,6 @@
 """Well-formed values of declared messages, and odd ones to put into them."""
 
+import base64
 import json
 from typing import Any, Final
 
@@ -24,12 +25,14 @@ def sample(struct: type) -> dict[str, Any]:
     return {field.encode_name: _value(field.type, field.encode_name) for field in info.fields}
 
 
-def _value(kind: inspect.Type, name: str) -> Any:  # noqa: C901, PLR0911 - one line a kind
+def _value(kind: inspect.Type, name: str) -> Any:  # noqa: C901, PLR0911, PLR0912 - one line a kind
     match kind:
         case inspect.UnionType(types):
             return _value(next(one for one in types if not isinstance(one, inspect.NoneType)), name)
         case inspect.StrType():
             return _WORDS.get(name, "words")
+        case inspect.BytesType(min_length=least):
+            return base64.b64encode(bytes(range(1, 1 + (least or 8)))).decode()
         case inspect.IntType(ge=lowest):
             return 20 if lowest is None else max(lowest, 20)
         case inspect.FloatType():

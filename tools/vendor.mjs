@@ -6,7 +6,7 @@
  * names them.
  */
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
@@ -14,6 +14,12 @@ const MODULES = path.join(ROOT, 'node_modules');
 const VENDOR = path.join(ROOT, 'static', 'vendor');
 
 const DIRECTIVES = ['class-map', 'guard', 'if-defined', 'keyed', 'live', 'ref', 'repeat'];
+/** Every module below a package's `esm`. @param {string} name */
+const modules = async (name) =>
+  (await readdir(path.join(MODULES, name, 'esm'), { recursive: true }))
+    .filter((file) => file.endsWith('.js'))
+    .map((file) => `esm/${file}`);
+
 const directives = DIRECTIVES.map((name) => `directives/${name}.js`);
 
 /** Package name -> folder in static/vendor and the files that the pages load. */
@@ -25,6 +31,9 @@ const PACKAGES = {
   },
   'lit-element': { folder: 'lit-element', files: ['lit-element.js'] },
   '@lit/reactive-element': { folder: 'reactive-element', files: ['reactive-element.js', 'css-tag.js'] },
+  '@hpke/core': { folder: 'hpke-core', files: await modules('@hpke/core') },
+  '@hpke/common': { folder: 'hpke-common', files: await modules('@hpke/common') },
+  'shamir-secret-sharing': { folder: 'shamir-secret-sharing', files: ['esm/index.js', 'esm/csprng.js'] },
   'socket.io-client': { folder: 'socket.io-client', files: ['dist/socket.io.esm.min.js'] },
 };
 
@@ -40,7 +49,7 @@ for (const [name, { folder, files }] of Object.entries(PACKAGES)) {
   /** @type {Record<string, string>} */
   const hashes = {};
   for (const file of [...files, 'LICENSE']) {
-    const target = path.join(VENDOR, folder, file.replace(/^dist\//, ''));
+    const target = path.join(VENDOR, folder, file.replace(/^(dist|esm)\//, ''));
     await mkdir(path.dirname(target), { recursive: true });
     await cp(path.join(from, file), target);
     hashes[path.relative(VENDOR, target)] = sha256(await readFile(target));

@@ -4,6 +4,7 @@ import { errorText, formatDateTime, formatDuration, formatTime, hasText, languag
 import { ApiError, api } from '../net/api.js';
 import { auth } from '../net/auth.js';
 import { departmentName } from '../state/clinic.js';
+import { endPlayback } from '../state/sealed-playback.js';
 import { isChapter, lanesOf, transcriptOf } from '../state/playback.js';
 import { download, follow } from './download.js';
 import { Page } from './element.js';
@@ -15,6 +16,7 @@ import './icon.js';
 import './note-text.js';
 import './quality-minutes.js';
 import './record-facts.js';
+import './release.js';
 import './timeline-strip.js';
 import './viewing-reason.js';
 import { announce, toast } from './toast.js';
@@ -42,7 +44,7 @@ export class CArchiveRecord extends Page {
 
   constructor() {
     super();
-    /** What was given after a reason: how long it lasts, where the media is. @type {{ reason: string, until: number, media: string } | null} */
+    /** What was given after a reason: how long it lasts, where the media is. @type {{ reason: string, until: number, media: string, isSealed: boolean } | null} */
     this._viewing = null;
     this._position = 0;
     this._playing = false;
@@ -54,6 +56,8 @@ export class CArchiveRecord extends Page {
     this._expired = false;
     /** @type {Resource<ArchiveRecord>} */
     this._record = new Resource(this, () => api.get(`/archive/${this.params.id}`));
+    /** How the recording is kept. @type {Resource<import('./release.js').Custody>} */
+    this._custody = new Resource(this, () => api.get(`/archive/${this.params.id}/releases`));
     /** @type {string | undefined} */
     this._lastState = undefined;
   }
@@ -184,6 +188,17 @@ export class CArchiveRecord extends Page {
           <p>${t('record_page.altered_text')}</p>
         </div>
       </div>`;
+    }
+    if (!this._custody.value) return this._custody.render(() => nothing, { lines: 4 });
+    if (this._custody.value.quorum !== null) {
+      return html`<c-release
+        .consultation=${this.params.id}
+        .custody=${this._custody.value}
+        .expired=${this._expired}
+        @custody=${(/** @type {CustomEvent<import('./release.js').Custody>} */ event) => this._custody.set(event.detail)}
+        @opened=${(/** @type {CustomEvent<import('./release.js').Opened>} */ event) => this._show(event.detail)}
+        @altered=${this._refuse}
+      ></c-release>`;
     }
     return html`<c-viewing-reason
       .busy=${this._busy}
@@ -357,8 +372,9 @@ export class CArchiveRecord extends Page {
     return html`
       <section class="card tight stack tight" aria-labelledby="download-title">
         <h2 id="download-title">${t('record_page.download')}</h2>
-        ${viewing && recording?.state === 'ready' ? item(() => follow(`${viewing.media}?download=1`), 'record_page.download_media', 'download-media') : nothing}
-        ${viewing && auth.me?.role === 'custodian' && record.integrity?.signed_at ? item(() => follow(`/api/v1/archive/${this.params.id}/package.zip`), 'record_page.download_package', 'download-package') : nothing}
+        ${viewing && !viewing.isSealed && recording?.state === 'ready' ? item(() => follow(`${viewing.media}?download=1`), 'record_page.download_media', 'download-media') : nothing}
+        ${viewing && !viewing.isSealed && auth.me?.role === 'custodian' && record.integrity?.signed_at ? item(() => follow(`/api/v1/archive/${this.params.id}/package.zip`), 'record_page.download_package', 'download-package') : nothing}
+        ${viewing?.isSealed ? html`<p class="small quiet" data-testid="sealed-hint">${t('release.download_hint')}</p>` : nothing}
         ${item(() => this._save('transcript.json'), 'record_page.download_json', 'download-json')}
         ${item(() => this._save('transcript.html'), 'record_page.download_html', 'download-html')}
         <p class="small quiet">
@@ -390,19 +406,30 @@ export class CArchiveRecord extends Page {
     this._busy = true;
     try {
       const { expires_in, media_url } = await api.post(`/archive/${this.params.id}/viewing`, { reason });
-      this._viewing = { reason, until: Date.now() + expires_in * 1000, media: media_url };
-      this._mediaFailed = false;
-      this._expired = false;
+      this._show({ reason, until: Date.now() + expires_in * 1000, media: media_url, isSealed: false });
     } catch (error) {
-      this._altered = error instanceof ApiError && error.code === 'recording_altered';
-      if (this._altered) this._record.load();
+      if (error instanceof ApiError && error.code === 'recording_altered') this._refuse();
+      else if (error instanceof ApiError && error.code === 'recording_in_custody') this._custody.load();
       else toast(errorText(error), { kind: 'danger' });
     } finally {
       this._busy = false;
     }
   }
 
+  /** Play. @param {import('./release.js').Opened} viewing */
+  _show(viewing) {
+    this._viewing = viewing;
+    this._mediaFailed = false;
+    this._expired = false;
+  }
+
+  _refuse() {
+    this._altered = true;
+    this._record.load();
+  }
+
   _expire() {
+    endPlayback(this.params.id);
     this._viewing = null;
     this._playing = false;
     this._position = 0;

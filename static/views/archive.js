@@ -88,8 +88,11 @@ export class CArchive extends Page {
           ${
             auth.me?.role === 'custodian'
               ? html`<a class="button" href="/retention" data-testid="retention"
-                  ><c-icon name="clock"></c-icon>${t('retention.title')}</a
-                >`
+                    ><c-icon name="clock"></c-icon>${t('retention.title')}</a
+                  >
+                  <a class="button" href="/custody" data-testid="custody"
+                    ><c-icon name="lock"></c-icon>${t('custody.title')}</a
+                  >`
               : nothing
           }
           <button

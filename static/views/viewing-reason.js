@@ -7,11 +7,15 @@ import './icon.js';
 const SHORTEST = 3; // letters of a reason that says something
 const REASONS = ['care', 'request', 'quality', 'legal', 'other'];
 
-/** <c-viewing-reason .busy .expired>: why somebody opens a record. Tells `reason` with the words for the access log. */
+/**
+ * <c-viewing-reason .busy .expired .asks>: why somebody opens a record, or with `asks`, why custodians shall open it. Tells
+ * `reason` with the words for the access log.
+ */
 export class CViewingReason extends CElement {
   static properties = {
     busy: { type: Boolean },
     expired: { type: Boolean },
+    asks: { type: Boolean },
     _choice: { state: true },
     _missing: { state: true },
   };
@@ -20,6 +24,7 @@ export class CViewingReason extends CElement {
     super();
     this.busy = false;
     this.expired = false;
+    this.asks = false;
     this._choice = '';
     this._missing = '';
   }
@@ -27,9 +32,9 @@ export class CViewingReason extends CElement {
   render() {
     return html`
       <form class="card stack viewing-reason" novalidate @submit=${this._submit} data-testid="viewing-reason">
-        <h2><c-icon name="lock"></c-icon>${t('record_page.reason_title')}</h2>
+        <h2><c-icon name="lock"></c-icon>${t(this.asks ? 'release.ask_title' : 'record_page.reason_title')}</h2>
         ${this.expired ? html`<div class="notice warning" role="status"><c-icon name="clock"></c-icon><span>${t('record_page.expired')}</span></div>` : nothing}
-        <p>${t('record_page.reason_text')}</p>
+        <p>${t(this.asks ? 'release.ask_text' : 'record_page.reason_text')}</p>
         <fieldset aria-describedby="reason-error">
           <legend class="label">${t('record_page.reason')}</legend>
           ${REASONS.map(
@@ -74,7 +79,7 @@ export class CViewingReason extends CElement {
             ?disabled=${this.busy}
             data-testid="open-record"
           >
-            <c-icon name="eye"></c-icon>${t('record_page.open')}
+            <c-icon name=${this.asks ? 'send' : 'eye'}></c-icon>${t(this.asks ? 'release.ask' : 'record_page.open')}
           </button>
         </div>
       </form>

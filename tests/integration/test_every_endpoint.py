@@ -3,6 +3,7 @@
 The declarations themselves are walked, so that an endpoint added tomorrow is asked too.
 """
 
+import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,8 @@ ABSENT: Final = {
     "person": "usr_" + "0" * 26,
     "invitation": "inv_" + "0" * 26,
     "attachment": "att_" + "0" * 26,
+    "release": "rls_" + "0" * 26,
+    "key": "0" * 64,
 }
 SEES_ALL: Final = {"custodian", "administrator"}
 ODD_QUERY: Final = (
@@ -102,12 +105,17 @@ async def foreign_things(clinic: RunningClinic) -> dict[str, str]:
     async with wei.response("POST", f"/consultations/{consultation}/attachments", data=b"words\n") as response:
         attachment = (await response.json())["id"]
     invitation, _ = await link_to(lin, consultation, "relative")
+    custodian = await clinic.sign_in("custodian")
+    status, keys = await custodian.post("/custodian-keys", {"public_key": base64.b64encode(b"a" * 32).decode()})
+    assert status == 200, keys
     return {
         "consultation": consultation,
         "patient": wei.me["patient"],
         "person": lin.me["subject"],
         "invitation": invitation,
         "attachment": attachment,
+        "release": ABSENT["release"],
+        "key": keys["keys"][0]["id"],
     }
 
 

@@ -48,8 +48,10 @@ export default {
   'error.method_not_allowed': 'This cannot be done here.',
   'error.body_too_slow': 'The upload was too slow and was broken off. Please try again on a better connection.',
   'error.storage_failed': 'The server could not store this. Please try again; if it happens again, tell the clinic.',
-  'error.second_person_needed': 'Another custodian has to confirm this: nobody sets or lifts a hold alone.',
-  'error.recording_destroyed': 'This recording was kept for as long as it must be, and destroyed. What was written of the visit is still here.',
+  'error.second_person_needed': 'Another custodian has to confirm this: nobody does it alone.',
+  'error.recording_in_custody': 'This recording is in the custodians’ hands. Ask them to release it.',
+  'error.recording_destroyed':
+    'This recording was kept for as long as it must be, and destroyed. What was written of the visit is still here.',
   'error.attachment.refused':
     'This kind of file is not accepted. Send a picture (PNG, JPEG, GIF, WebP), a PDF or a plain text.',
   'error.attachment.full': 'No more files can be added to this consultation.',

@@ -82,6 +82,7 @@ def test_public_endpoints_are_exactly_these() -> None:
         "open_invitation",
         "download_package",
         "play_recording",
+        "read_sealed_media",
         "download_transcript_json",
         "download_transcript_html",
     }
