@@ -41,6 +41,7 @@ class Action(StrEnum):
     ARCHIVE_EXPORT = "archive.export"  # hand everything that is kept of a visit out of the clinic
     ARCHIVE_VERIFY = "archive.verify"  # check what is stored against what was signed
     ARCHIVE_DESTROY = "archive.destroy"  # what was kept for as long as it must be
+    DESTRUCTION_CHANGE = "destruction.change"  # propose, confirm or decline to destroy what is due
     RETENTION_READ = "retention.read"  # see what is due to be destroyed
     CUSTODIAN_KEY_CHANGE = "custodian_key.change"  # propose, confirm, retire the key of a custodian
     RELEASE_ASK = "release.ask"  # for a recording that is in custody, and take that back
@@ -137,6 +138,7 @@ _ALLOWED: Final[dict[tuple[Role, Relationship], frozenset[Action]]] = {
             _A.RELEASE_ASK,
             _A.RELEASE_ANSWER,
             _A.RETENTION_READ,
+            _A.DESTRUCTION_CHANGE,
             _A.RECORDING_VIEW,
             _A.RECORDING_COMPOSE,
         }

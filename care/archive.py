@@ -64,6 +64,7 @@ class ArchiveRecord:
     note: VisitNote | None
     quality: tuple[QualityMinute, ...] = ()
     integrity: Integrity | None = None  # None: nothing was recorded
+    destroyed_at: datetime | None = None  # when all that was written was destroyed
 
 
 class ArchiveService:
@@ -99,6 +100,7 @@ class ArchiveService:
             segments = [] if recording is None else await work.recordings.segments(recording.id)
             quality = await work.quality.of(consultation, limit=MINUTES)
             integrity = None if recording is None else await work.manifests.integrity(consultation)
+            destroyed_at = await work.manifests.record_destroyed_at(consultation)
         events = await self._log.read(RoomId(consultation))
         spans = Spans.of(events, segments)
         await note_reading(self._store, principal, Action.ARCHIVE_READ, "consultation", consultation, detail=part)
@@ -111,6 +113,7 @@ class ArchiveService:
             note if note.signed_at is not None else None,
             tuple(quality),
             integrity,
+            destroyed_at,
         )
 
 

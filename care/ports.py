@@ -13,6 +13,7 @@ from typing import Protocol
 from care.attachment import StoredFile
 from care.consultation import Consultation
 from care.custodian_key import CustodianKey
+from care.destruction import Destruction, DestructionCounts, DestructionItem
 from care.history import HistoryEntry, PatientHistory
 from care.hold import Hold
 from care.integrity import Check, Fault, Integrity, Verdict
@@ -21,7 +22,7 @@ from care.note import Addendum, VisitNote
 from care.people import Department, Member, Patient
 from care.recording import Recording, RecordingState, Segment
 from care.release import CustodyPart, EntrustedKey, GivenPart, Release
-from care.retention import DuePlace, DueVisit
+from care.retention import DuePlace, DueVisit, RetentionClass
 from care.summary import ConsultationSummary
 from identity.audit import AuditTrail, Outcome
 from identity.ports import SessionRepository
@@ -30,6 +31,7 @@ from kernel.ids import (
     ConsultationId,
     CustodianKeyId,
     DepartmentId,
+    DestructionId,
     InvitationId,
     PatientId,
     RecordingId,
@@ -285,6 +287,24 @@ class HoldRepository(Protocol):
     async def save(self, hold: Hold) -> None: ...
 
 
+class DestructionRepository(Protocol):
+    """Proposals to destroy what is due. Implemented by `records/destructions.py`."""
+
+    async def get(self, destruction: DestructionId) -> Destruction: ...
+
+    async def newest(self, *, limit: int) -> list[Destruction]:
+        """Return proposals, newest first."""
+
+    async def add(self, destruction: Destruction, visits: Sequence[ConsultationId]) -> None: ...
+
+    async def save(self, destruction: Destruction) -> None: ...
+
+    async def items(self, destruction: DestructionId) -> list[DestructionItem]:
+        """Return the visits of a proposal, the one that ended first first."""
+
+    async def counts(self, destruction: DestructionId) -> DestructionCounts: ...
+
+
 class CustodianKeyRepository(Protocol):
     """Custodians' public keys. Implemented by `records/custodian_keys.py`."""
 
@@ -341,16 +361,29 @@ class ReleaseRepository(Protocol):
 
 
 class RetentionRepository(Protocol):
-    """Which recordings have been kept for as long as they must be. Implemented by `records/retention.py`."""
+    """What has been kept for as long as it must be. Implemented by `records/retention.py`."""
 
-    async def due(self, finished_before: datetime, *, after: DuePlace | None, limit: int) -> list[DueVisit]:
-        """Return visits with a recording that is not destroyed yet, which had ended by then, the earliest first."""
+    async def due(
+        self,
+        kind: RetentionClass,
+        finished_before: datetime,
+        *,
+        after: DuePlace | None,
+        limit: int,
+        held: bool | None = None,
+    ) -> list[DueVisit]:
+        """Return visits of which something of this class is not destroyed yet, which had ended by then, the earliest
+        first; with `held` only those that a hold protects, or none of them.
+        """
 
 
 class IntegrityRepository(Protocol):
     """What was signed of each recorded visit, and what checks of it found. Implemented by `records/manifests.py`."""
 
     async def integrity(self, consultation: ConsultationId) -> Integrity: ...
+
+    async def record_destroyed_at(self, consultation: ConsultationId) -> datetime | None:
+        """Return when what was written in a visit was destroyed; None while it is kept."""
 
     async def unsigned(self) -> list[ConsultationId]:
         """Return finished visits whose manifest, or whose film, nobody has signed yet, oldest first."""
@@ -412,6 +445,9 @@ class UnitOfWork(Protocol):
 
     @property
     def retention(self) -> RetentionRepository: ...
+
+    @property
+    def destructions(self) -> DestructionRepository: ...
 
     @property
     def custodian_keys(self) -> CustodianKeyRepository: ...

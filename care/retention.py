@@ -1,10 +1,18 @@
-"""How long recordings are kept, and when one is due to be destroyed."""
+"""How long what is kept of a visit is kept, and when it is due to be destroyed."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from care.summary import ConsultationSummary
 from kernel.ids import ConsultationId
+
+
+class RetentionClass(StrEnum):
+    """What is kept for a time of its own."""
+
+    RECORDINGS = "recordings"  # sound and pictures
+    RECORDS = "records"  # messages, notes, files, what happened; the recording with it, if it is still there
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +25,7 @@ class DuePlace:
 
 @dataclass(frozen=True, slots=True)
 class DueVisit:
-    """A visit whose recording has been kept for as long as it must be. One under hold stays."""
+    """A visit of which something has been kept for as long as it must be. One under hold stays."""
 
     consultation: ConsultationSummary
     finished_at: datetime
@@ -30,17 +38,35 @@ class DueVisit:
 
 @dataclass(frozen=True, slots=True)
 class RetentionRule:
-    """`years` is how long a recording is kept after its visit has ended."""
+    """`years` is how long something of this class is kept after its visit has ended."""
 
+    kind: RetentionClass
     years: int
 
     def finished_before(self, at: datetime) -> datetime:
-        """Return when a visit must have ended for its recording to be due at `at`."""
+        """Return when a visit must have ended for this to be due at `at`."""
         return _years_from(at, -self.years)
 
     def due_at(self, finished_at: datetime) -> datetime:
-        """Return from when on the recording of a visit is due."""
+        """Return from when on this is due."""
         return _years_from(finished_at, self.years)
+
+    def __str__(self) -> str:
+        return f"{self.kind}, {self.years} years"
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionRules:
+    """The rules of a clinic; `basis` is the law they are from, empty for rules of its own."""
+
+    jurisdiction: str
+    recordings_years: int
+    records_years: int
+    basis: str = ""
+
+    def of(self, kind: RetentionClass) -> RetentionRule:
+        """Return the rule of a class."""
+        return RetentionRule(kind, self.recordings_years if kind is RetentionClass.RECORDINGS else self.records_years)
 
 
 def _years_from(at: datetime, years: int) -> datetime:

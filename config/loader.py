@@ -128,6 +128,10 @@ def _checked(settings: Settings) -> Settings:
             bool(settings.storage.access_key_id) == bool(settings.storage.secret_access_key),
             "storage.access_key_id and storage.secret_access_key: set both or neither",
         ),
+        (
+            0 < settings.retention.rule.recordings_years <= settings.retention.rule.records_years,
+            "retention.recordings_years: at least a year, and no more than retention.records_years; 'own' needs both",
+        ),
         (not turn.urls or bool(turn.secret), "turn.secret: needed when turn.urls is set"),
         (
             not (complaint := _turn_url_complaint(turn.urls)),

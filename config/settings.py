@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from config.retention_rules import RULES, JurisdictionRule
+
 Port = Annotated[int, Meta(ge=0, le=65535)]  # 0: any free one
 Count = Annotated[int, Meta(ge=1)]
 
@@ -60,9 +62,21 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long what must be kept is kept before it may be destroyed."""
+    """How long what must be kept is kept before it may be destroyed. 0 years: what the jurisdiction says."""
 
-    recordings_years: Annotated[int, Meta(ge=1, le=100)] = 3  # of consultations by sound and picture; China asks for 3
+    jurisdiction: Literal["CN", "DE", "GB", "JP", "own"] = "CN"  # see config/retention_rules.py
+    recordings_years: Annotated[int, Meta(ge=0, le=100)] = 0  # of consultations by sound and picture
+    records_years: Annotated[int, Meta(ge=0, le=100)] = 0  # of messages, notes and files
+
+    @property
+    def rule(self) -> JurisdictionRule:
+        """The jurisdiction's rule, with the numbers of years that were set in its place."""
+        given = RULES[self.jurisdiction]
+        return JurisdictionRule(
+            self.recordings_years or given.recordings_years,
+            self.records_years or given.records_years,
+            "" if self.recordings_years or self.records_years else given.basis,
+        )
 
 
 @dataclass(frozen=True, slots=True)

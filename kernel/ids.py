@@ -15,6 +15,7 @@ MessageId = NewType("MessageId", str)  # made by the browser, 8 to 64 characters
 AttachmentId = NewType("AttachmentId", str)  # att_…
 HoldId = NewType("HoldId", str)  # hld_…  a legal hold
 CustodianKeyId = NewType("CustodianKeyId", str)  # SHA-256 of a custodian's public key, in hex
+DestructionId = NewType("DestructionId", str)  # dst_…  a proposal to destroy what is due
 ReleaseId = NewType("ReleaseId", str)  # rls_…  somebody asks custodians to open a recording
 RecordingId = NewType("RecordingId", str)  # rec_…
 SessionId = NewType("SessionId", str)  # ses_…  one sign-in (a family of refresh tokens)

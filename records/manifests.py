@@ -32,6 +32,9 @@ class SqlManifests:
         destruction = await self.statement(consultation, StatementKind.DESTRUCTION)
         return _integrity(statement, None if row is None else _check_from_row(row), destruction)
 
+    async def record_destroyed_at(self, consultation: ConsultationId) -> datetime | None:
+        return _claimed(await self.statement(consultation, StatementKind.ERASURE))[1]
+
     async def note_check(self, consultation: ConsultationId, check: Check) -> None:
         await self._connection.execute(delete(integrity_checks).where(integrity_checks.c.consultation == consultation))
         await self._connection.execute(

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import ColumnElement, Row, and_, delete, insert, select, tuple_, update
 
 from care.release import EntrustedKey
+from kernel.errors import NotFound
 from kernel.ids import ConsultationId
 from records.data_key import KEY_BYTES, DataKey
 from records.engine import Connection, Database
@@ -39,6 +40,10 @@ class Purpose(StrEnum):
 
 class KeyMissing(Exception):
     """There is no such data key: nothing was ever sealed with it, or it was destroyed."""
+
+
+class KeyDestroyed(KeyMissing, NotFound):
+    """It was destroyed on purpose: what it sealed is answered as absent, wherever somebody asks for it."""
 
 
 class KeyInCustody(KeyMissing):
@@ -67,6 +72,8 @@ class Sealer:
             return known[consultation]
         if await self._is_entrusted(connection, consultation, purpose):
             raise KeyInCustody(consultation)
+        if await self._is_destroyed(connection, consultation, purpose):
+            raise KeyDestroyed
         if not connection.is_writer or await self.has_key(connection, consultation, purpose):
             raise KeyMissing(consultation)
         # Within the writer's turn: once a rotation has rewrapped everything, nobody wraps by the old key again.
@@ -166,6 +173,11 @@ class Sealer:
             _media_row(consultation), data_keys.c.key_ring_id == IN_CUSTODY, data_keys.c.wrapped != b""
         )
         return purpose is Purpose.MEDIA and (await connection.execute(query)).first() is not None
+
+    async def _is_destroyed(self, connection: Connection, consultation: ConsultationId, purpose: Purpose) -> bool:
+        row = _Place(consultation, purpose, "", None).row
+        query = select(data_keys.c.purpose).where(row, data_keys.c.wrapped == b"")
+        return (await connection.execute(query)).first() is not None
 
     # The ring ---------------------------------------------------------------------------------------------------------
 

@@ -32,7 +32,8 @@ class StatementKind(StrEnum):
     MANIFEST = "manifest"
     FILM = "film"
     PACKAGE = "package"
-    DESTRUCTION = "destruction"
+    DESTRUCTION = "destruction"  # of a recording
+    ERASURE = "erasure"  # of messages, notes and files
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,12 @@ from sqlalchemy import (
 
 from care.consultation import Status
 from care.custodian_key import CustodianKeyState
+from care.destruction import DestructionState, Outcome
 from care.hold import HoldState
 from care.people import Sex
 from care.recording import RecordingState
 from care.release import ReleaseState
+from care.retention import RetentionClass
 from identity.principal import Role
 from rooms.events import Source
 
@@ -498,7 +500,7 @@ signed_statements = Table(
     Column("signature", LargeBinary(64), nullable=False),
     ForeignKeyConstraint(["consultation"], ["consultations.id"]),
     CheckConstraint("number >= 1", name="number"),
-    _one_of("kind", ("manifest", "film", "package", "destruction")),
+    _one_of("kind", ("manifest", "film", "package", "destruction", "erasure")),
 )
 
 integrity_checks = Table(  # the newest of each consultation; all of them are in the access log
@@ -533,6 +535,38 @@ holds = Table(  # legal holds, open and ended
     CheckConstraint("(state IN ('lifted', 'withdrawn')) = (ended_at IS NOT NULL)", name="ended_has_time"),
     Index(None, "consultation", "asked_at"),
     Index(None, "state"),
+)
+
+destructions = Table(  # proposals to destroy what is due
+    "destructions",
+    metadata,
+    _id("id", primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    _id("proposed_by", nullable=False),
+    Column("proposed_at", Instant, nullable=False),
+    Column("state", String(16), nullable=False),
+    _id("confirmed_by", nullable=True),
+    Column("confirmed_at", Instant, nullable=True),
+    _id("ended_by", nullable=True),
+    Column("ended_at", Instant, nullable=True),
+    Column("decline_reason", String(300), nullable=False),
+    ForeignKeyConstraint(["proposed_by"], ["members.id"]),
+    _one_of("kind", RetentionClass),
+    _one_of("state", DestructionState),
+    CheckConstraint("(state IN ('done', 'declined')) = (ended_at IS NOT NULL)", name="ended_has_time"),
+    Index(None, "proposed_at"),
+)
+
+destruction_items = Table(
+    "destruction_items",
+    metadata,
+    _id("destruction", primary_key=True),
+    _id("consultation", primary_key=True),
+    Column("outcome", String(16), nullable=False),
+    ForeignKeyConstraint(["destruction"], ["destructions.id"]),
+    ForeignKeyConstraint(["consultation"], ["consultations.id"]),
+    _one_of("outcome", Outcome),
 )
 
 # Custodians' keys -----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from records.audit import SqlAuditTrail
 from records.consultations import SqlConsultations
 from records.custodian_keys import SqlCustodianKeys
 from records.custody import SqlCustody
+from records.destructions import SqlDestructions
 from records.engine import Connection, Database
 from records.histories import SqlHistories
 from records.holds import SqlHolds
@@ -43,6 +44,7 @@ class SqlUnit:
     manifests: SqlManifests
     holds: SqlHolds
     retention: SqlRetention
+    destructions: SqlDestructions
     custodian_keys: SqlCustodianKeys
     custody: SqlCustody
     releases: SqlReleases
@@ -86,6 +88,7 @@ class SqlStore:
             manifests=SqlManifests(connection, self._sealer),
             holds=SqlHolds(connection),
             retention=SqlRetention(connection, self._sealer),
+            destructions=SqlDestructions(connection),
             custodian_keys=SqlCustodianKeys(connection),
             custody=SqlCustody(connection, self._sealer),
             releases=SqlReleases(connection),

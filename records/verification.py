@@ -172,6 +172,9 @@ class ArchiveVerifier:
             destruction = await work.manifests.statement(consultation, StatementKind.DESTRUCTION)
             if destruction is not None:
                 await self._check_statement(work, consultation, destruction, DESTRUCTION_STATEMENT_FILE, chain)
+            of_record = await work.manifests.statement(consultation, StatementKind.ERASURE)
+            if of_record is not None:
+                await self._check_statement(work, consultation, of_record, DESTRUCTION_STATEMENT_FILE, chain)
             rows = await work.recordings.segments(recording.id)
         return _Stored(recording, manifest, *documents, rows, film, destruction)
 

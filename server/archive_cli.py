@@ -37,9 +37,11 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     for opening in (export, compose):
         add_key_files(opening, "--custodian-key")
     due = add("due", _due, "list recordings that have been kept for as long as they must be; nothing is changed")
+    due.add_argument("--records", action="store_true", help="whole records (messages, notes, files) instead")
     due.add_argument("--at", metavar="DATE", help="as of this day (2030-12-31) instead of now")
     due.add_argument("--json", action="store_true", help="one JSON object for each, one a line")
-    destroy = add("destroy-due", _destroy_due, "destroy the recordings that `due` lists and no hold protects")
+    destroy = add("destroy", _destroy, "confirm what a custodian proposed to destroy, and do it; alone: list proposals")
+    destroy.add_argument("proposal", nargs="?", metavar="PROPOSAL")
     destroy.add_argument("--yes", action="store_true", help="without asking")
     keys = add("keys", _keys, "show the public keys that verify the archive")
     keys.add_argument("--json", action="store_true")
@@ -73,6 +75,7 @@ def _compose(options: argparse.Namespace, settings: Settings) -> int:
 def _due(options: argparse.Namespace, settings: Settings) -> int:
     from datetime import UTC, date, datetime, time
 
+    from care.retention import RetentionClass
     from kernel.clock import utc_now
     from server.retention_commands import show_due
 
@@ -80,13 +83,16 @@ def _due(options: argparse.Namespace, settings: Settings) -> int:
         at = datetime.combine(date.fromisoformat(options.at), time.max, UTC) if options.at else utc_now()
     except ValueError:
         return complain("--at: must be a day, for example 2030-12-31", code=2)
-    return on_loop(show_due(settings, at=at, as_json=options.json))
+    kind = RetentionClass.RECORDS if options.records else RetentionClass.RECORDINGS
+    return on_loop(show_due(settings, kind, at=at, as_json=options.json))
 
 
-def _destroy_due(options: argparse.Namespace, settings: Settings) -> int:
-    from server.retention_commands import destroy_due
+def _destroy(options: argparse.Namespace, settings: Settings) -> int:
+    from server.retention_commands import destroy, show_proposals
 
-    return on_loop(destroy_due(settings, asks=not options.yes))
+    if options.proposal is None:
+        return on_loop(show_proposals(settings))
+    return on_loop(destroy(settings, options.proposal, asks=not options.yes))
 
 
 def _keys(options: argparse.Namespace, settings: Settings) -> int:

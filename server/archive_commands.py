@@ -160,6 +160,8 @@ async def export(
         progress.end()
         if verdict.fault is not None:
             raise Refused(f"not exported: {told(verdict.fault)}")
+        if verdict.destroyed_at is not None:
+            raise Refused(f"not exported: the recording was destroyed {instant(verdict.destroyed_at)}")
         await _hand_out(archive, wanted, path, reason)
     _say(f"{path}: unpack it and run `python3 verify.py`. It holds a patient's data in clear.")
     return 0

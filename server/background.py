@@ -16,6 +16,7 @@ class Background:
     def __init__(self, name: str) -> None:
         self._name = name
         self._task: asyncio.Task[None] | None = None
+        self._is_wanted = asyncio.Event()
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Begin `work`; once, until it is closed."""
@@ -24,7 +25,11 @@ class Background:
 
     def repeat(self, work: Callable[[], Awaitable[object]], failure: str, *, every_s: float) -> None:
         """Begin to do `work` now and `every_s` after it was done; a failure is logged as in `undisturbed`."""
-        self.start(_rounds(work, failure, every_s))
+        self.start(self._rounds(work, failure, every_s))
+
+    def hurry(self) -> None:
+        """Begin the next round of `repeat` at once, or as soon as the present one is done."""
+        self._is_wanted.set()
 
     async def close(self) -> None:
         """Break off, and return when that is done."""
@@ -33,6 +38,14 @@ class Background:
             with suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+
+    async def _rounds(self, work: Callable[[], Awaitable[object]], failure: str, every_s: float) -> None:
+        while True:
+            self._is_wanted.clear()
+            await undisturbed(work(), failure)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(every_s):
+                    await self._is_wanted.wait()
 
 
 async def undisturbed(work: Awaitable[object], failure: str, **about: object) -> bool:
@@ -46,9 +59,3 @@ async def undisturbed(work: Awaitable[object], failure: str, **about: object) ->
         _log.exception(failure, **about)
         return False
     return True
-
-
-async def _rounds(work: Callable[[], Awaitable[object]], failure: str, every_s: float) -> None:
-    while True:
-        await undisturbed(work(), failure)
-        await asyncio.sleep(every_s)

@@ -1,13 +1,11 @@
 """Gives recordings into the custodians' hands once their films are made, in the background."""
 
-import asyncio
-from contextlib import suppress
 from typing import Final
 
 import structlog
 
 from records.custody import Custody
-from server.background import Background, undisturbed
+from server.background import Background
 
 _EVERY_S: Final = 60.0  # an operator's command may have put a key in force
 
@@ -20,28 +18,19 @@ class HandOver:
     def __init__(self, custody: Custody, *, every_s: float = _EVERY_S) -> None:
         self._custody = custody
         self._every_s = every_s
-        self._is_wanted = asyncio.Event()
         self._background = Background("hand-over")
 
     def start(self) -> None:
         """Begin, with what an earlier process left undone."""
-        self._background.start(self._run())
+        self._background.repeat(self._sweep, "hand_over_failed", every_s=self._every_s)
 
     def take_up(self) -> None:
         """Look now: a film was made, or a custodian's key came into force."""
-        self._is_wanted.set()
+        self._background.hurry()
 
     async def close(self) -> None:
         """Stop. What is not handed over is, after the next `start`."""
         await self._background.close()
-
-    async def _run(self) -> None:
-        while True:
-            self._is_wanted.clear()
-            await undisturbed(self._sweep(), "hand_over_failed")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._every_s):
-                    await self._is_wanted.wait()
 
     async def _sweep(self) -> None:
         given = await self._custody.sweep()

@@ -14,8 +14,9 @@ if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a ro
     from care.chart import ChartService
     from care.consultations import ConsultationService
     from care.custodian_keys import CustodianKeyService
+    from care.destructions import DestructionService
     from care.directory import Directory
-    from care.due_recordings import RetentionService
+    from care.due_visits import RetentionService
     from care.holds import HoldService
     from care.invitations import InvitationService
     from care.left_messages import LeftMessageService
@@ -39,6 +40,7 @@ if TYPE_CHECKING:  # the wiring imports these when it opens them; declaring a ro
     from records.unit_of_work import SqlStore
     from records.verification import ArchiveVerifier
     from rooms.service import RoomService
+    from server.carrying_out import CarryingOut
     from server.composition import Composition
     from server.delivery import Delivery
     from server.hand_over import HandOver
@@ -76,6 +78,7 @@ class Services:
     composition: Composition
     delivery: Delivery
     hand_over: HandOver
+    carrying_out: CarryingOut
     storage_watch: StorageWatch
     # what the clinic does
     directory: Directory
@@ -91,4 +94,5 @@ class Services:
     custodian_keys: CustodianKeyService
     releases: ReleaseService
     retention: RetentionService
+    destructions: DestructionService
     recordings: RecordingService

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from care.retention import RetentionRules
 from config.settings import Settings, Storage
 from records.blobs import BlobStore
 from records.engine import Database
@@ -47,6 +48,12 @@ def token_keys(settings: Settings) -> Path:
 def archive_keys(settings: Settings) -> Path:
     """Return the file of the keys that sign the archive."""
     return settings.data.path / "keys" / "archive.json"
+
+
+def retention_rules(settings: Settings) -> RetentionRules:
+    """Return how long what is kept is kept."""
+    rule = settings.retention.rule
+    return RetentionRules(settings.retention.jurisdiction, rule.recordings_years, rule.records_years, rule.basis)
 
 
 def open_blobs(settings: Settings) -> BlobStore:

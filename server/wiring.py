@@ -13,15 +13,15 @@ from care.attachments import AttachmentService
 from care.chart import ChartService
 from care.consultations import ConsultationService
 from care.custodian_keys import CustodianKeyService
+from care.destructions import DestructionService
 from care.directory import Directory
-from care.due_recordings import RetentionService
+from care.due_visits import RetentionService
 from care.holds import HoldService
 from care.invitations import InvitationService
 from care.left_messages import LeftMessageService
 from care.reception import ReceptionService
 from care.recordings import RecordingService
 from care.releases import ReleaseService
-from care.retention import RetentionRule
 from config.settings import Settings
 from demonstration import clinic
 from demonstration.clinic import Demonstration
@@ -37,6 +37,7 @@ from media.recorder import Recorder
 from records.attachment_blobs import SqlAttachmentBlobs
 from records.custody import Custody
 from records.deliveries import Deliveries
+from records.destruction import Destroyer
 from records.event_log import SqlEventLog
 from records.recorded_media import RecordedMedia
 from records.segments import SegmentSink
@@ -44,6 +45,7 @@ from records.unit_of_work import SqlStore
 from rooms.ports import IceServer
 from rooms.quality_minutes import QualityMinutes
 from rooms.service import RoomService
+from server.carrying_out import CarryingOut
 from server.composition import Composition
 from server.delivery import Delivery
 from server.hand_over import HandOver
@@ -52,7 +54,15 @@ from server.metrics import CountedPublisher, Metrics
 from server.quality_log import QualityLog
 from server.refusal import Refused
 from server.services import Services
-from server.storage import open_blobs, open_database, open_key_ring, open_sealer, open_signed_archive, token_keys
+from server.storage import (
+    open_blobs,
+    open_database,
+    open_key_ring,
+    open_sealer,
+    open_signed_archive,
+    retention_rules,
+    token_keys,
+)
 from server.storage_watch import StorageWatch
 from signaling import Gateway, create_server
 
@@ -98,6 +108,11 @@ async def open_services(
     stack.push_async_callback(composition.close)
     hand_over.start()
     stack.push_async_callback(hand_over.close)
+
+    rules = retention_rules(settings)
+    carrying_out = CarryingOut(store, Destroyer(store, blobs, signed.signer, rules))
+    carrying_out.start()
+    stack.push_async_callback(carrying_out.close)
 
     delivery = _delivery(settings, stack, deliveries, now)
     storage_watch = _storage_watch(settings, stack, metrics)
@@ -158,6 +173,7 @@ async def open_services(
         deliveries=deliveries,
         delivery=delivery,
         hand_over=hand_over,
+        carrying_out=carrying_out,
         storage_watch=storage_watch,
         media=media,
         recorder=recorder,
@@ -174,7 +190,8 @@ async def open_services(
         archive=ArchiveService(store, event_log),
         access_history=AccessHistoryService(store),
         holds=HoldService(store),
-        retention=RetentionService(store, RetentionRule(settings.retention.recordings_years)),
+        retention=RetentionService(store, rules),
+        destructions=DestructionService(store, rules),
         recordings=recordings,
         custodian_keys=CustodianKeyService(store, quorum=settings.custody.quorum),
         releases=ReleaseService(store, recordings),

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, create_engine, inspect, text
 
 from records.engine import database_url, embedded_engine
 
-HEAD: Final = "0009"
+HEAD: Final = "0010"
 _DIRECTORY: Final = Path(__file__).parent
 _VERSION_TABLE: Final = "schema_version"
 

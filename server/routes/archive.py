@@ -211,6 +211,7 @@ class ArchiveRecordView(msgspec.Struct, frozen=True, kw_only=True):
     consents: tuple[ConsentAnswer, ...]
     quality: tuple[QualityMinute, ...]
     integrity: IntegrityView | None
+    destroyed_at: datetime | None  # when all that was written was destroyed
 
     @classmethod
     def of(cls, record: ArchiveRecord) -> "ArchiveRecordView":
@@ -224,6 +225,7 @@ class ArchiveRecordView(msgspec.Struct, frozen=True, kw_only=True):
             consents=record.transcript.consents,
             quality=record.quality,
             integrity=None if record.integrity is None else IntegrityView.of(record.integrity),
+            destroyed_at=record.destroyed_at,
         )
 
 

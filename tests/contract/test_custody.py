@@ -10,7 +10,7 @@ import pytest
 
 from care.custodian_key import CustodianKey as PublicKey
 from care.custodian_key import CustodianKeyState, retired
-from care.retention import RetentionRule
+from care.retention import RetentionClass, RetentionRules
 from kernel.errors import NotFound
 from kernel.ids import ConsultationId, CustodianKeyId, UserId
 from records.custodian_key_file import CustodianKey, fresh_key
@@ -167,8 +167,8 @@ async def test_a_share_that_could_not_be_destroyed_at_once_is_by_the_next_sweep(
 async def test_what_is_in_custody_is_destroyed_for_custodians_too(archive: SignedArchive) -> None:
     keys = await in_force(archive, 1)
     await custody(archive, 1).sweep()
-    destroyer = Destroyer(archive.clinic.store, archive.blobs, archive.signer, RetentionRule(3))
-    assert await destroyer.destroy(VISIT, at=LATER)
+    destroyer = Destroyer(archive.clinic.store, archive.blobs, archive.signer, RetentionRules("CN", 3, 15))
+    assert await destroyer.destroy(VISIT, RetentionClass.RECORDINGS, at=LATER)
     with pytest.raises(NotFound):
         await custody(archive, 1).open(VISIT, keys)
     assert archive.row("SELECT count(*) FROM custody_parts WHERE consultation = 'con_visit'") == (0,)

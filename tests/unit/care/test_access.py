@@ -60,6 +60,7 @@ archive.accesses      .     .      .      .       .       x       .
 archive.export        .     .      .      .       .       x       .
 archive.verify        .     .      .      .       .       x       .
 archive.destroy       .     .      .      .       .       .       .
+destruction.change    .     .      .      .       .       x       .
 retention.read        .     .      .      .       .       x       .
 custodian_key.change  .     .      .      .       .       x       .
 release.ask           .     .      x      x       .       x       .
