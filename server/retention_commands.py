@@ -50,7 +50,7 @@ async def show_proposals(settings: Settings) -> int:
             counts, by = await work.destructions.counts(each.id), await work.people.member(each.proposed_by)
             _say(f"{each.id}  {counts.waiting} {each.kind}, due {instant(each.due_at)[:10]}, proposed by {by.name}")
     if not proposed:
-        _say("Nothing is proposed. A custodian proposes on the page 'Due for destruction'.")
+        _say("Nothing is proposed. A custodian proposes on the page 'Retention'.")
     return 0
 
 

@@ -31,7 +31,7 @@
  * @typedef {{
  *   consultation: import('./clinic.js').ConsultationSummary, participants: Person[], recording?: Recording | null,
  *   timeline: TimelineEvent[], messages: Message[], note?: import('./clinic.js').VisitNote | null, consents: Consent[],
- *   quality: import('./quality.js').QualityMinute[], integrity?: Integrity | null,
+ *   quality: import('./quality.js').QualityMinute[], integrity?: Integrity | null, destroyed_at?: string | null,
  * }} ArchiveRecord
  * @typedef {{ from: number, to: number }} Stretch
  * @typedef {{ key: string, participant: string, name: string, source: string, bars: Stretch[], gaps: Stretch[] }} Lane

@@ -120,11 +120,11 @@ export class CArchiveRecord extends Page {
       </header>
       <div class="record-layout">
         <div class="stack loose record-main">
-          ${this._recording(record)} ${this._transcript(record)}
+          ${this._recording(record)} ${record.destroyed_at ? nothing : this._transcript(record)}
           <c-quality-minutes .participants=${record.participants} .minutes=${record.quality}></c-quality-minutes>
         </div>
         <aside class="stack record-side" aria-label=${t('record_page.facts')}>
-          ${this._downloads(record)}
+          ${record.destroyed_at ? nothing : this._downloads(record)}
           <c-record-facts .record=${record} @checked=${() => this._record.load()}></c-record-facts>
         </aside>
       </div>
@@ -134,6 +134,15 @@ export class CArchiveRecord extends Page {
   /** The player, or what stands in its way. @param {ArchiveRecord} record */
   _recording(record) {
     const { recording } = record;
+    if (record.destroyed_at) {
+      return html`<div class="notice" data-testid="all-destroyed">
+        <c-icon name="info"></c-icon>
+        <div>
+          <p class="strong">${t('record_page.all_destroyed', { time: formatDateTime(record.destroyed_at) })}</p>
+          <p>${t('record_page.all_destroyed_text')}</p>
+        </div>
+      </div>`;
+    }
     if (!recording) {
       return html`<div class="notice" data-testid="not-recorded">
         <c-icon name="info"></c-icon>

@@ -29,12 +29,15 @@ export class CRecordFacts extends CElement {
   render() {
     const { record } = this;
     if (!record) return nothing;
+    const isCustodian = auth.me?.role === 'custodian';
+    const isKept = !record.destroyed_at;
     return html`
       <div class="stack">
-        ${this._consents(record)} ${record.recording ? html`<c-integrity .record=${record}></c-integrity>` : nothing}
-        ${auth.me?.role === 'custodian' ? html`<c-legal-hold .consultation=${record.consultation.id}></c-legal-hold>` : nothing}
-        ${this._note(record)}
-        ${auth.me?.role === 'custodian' ? html`<c-record-accesses .consultation=${record.consultation.id}></c-record-accesses>` : nothing}
+        ${isKept ? this._consents(record) : nothing}
+        ${record.recording ? html`<c-integrity .record=${record}></c-integrity>` : nothing}
+        ${isCustodian && isKept ? html`<c-legal-hold .consultation=${record.consultation.id}></c-legal-hold>` : nothing}
+        ${isKept ? this._note(record) : nothing}
+        ${isCustodian ? html`<c-record-accesses .consultation=${record.consultation.id}></c-record-accesses>` : nothing}
       </div>
     `;
   }

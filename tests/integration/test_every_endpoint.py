@@ -26,6 +26,7 @@ ABSENT: Final = {
     "invitation": "inv_" + "0" * 26,
     "attachment": "att_" + "0" * 26,
     "release": "rls_" + "0" * 26,
+    "destruction": "dst_" + "0" * 26,
     "key": "0" * 64,
 }
 SEES_ALL: Final = {"custodian", "administrator"}
@@ -115,6 +116,7 @@ async def foreign_things(clinic: RunningClinic) -> dict[str, str]:
         "invitation": invitation,
         "attachment": attachment,
         "release": ABSENT["release"],
+        "destruction": ABSENT["destruction"],
         "key": keys["keys"][0]["id"],
     }
 

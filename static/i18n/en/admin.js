@@ -135,6 +135,7 @@ export default {
   'audit.action.release.answer': 'Answered a request for a recording',
   'audit.action.hold.change': 'Changed a legal hold',
   'audit.action.archive.destroy': 'Destroyed a recording',
+  'audit.action.destruction.change': 'Proposed, confirmed or declined a destruction',
   'audit.action.retention.read': 'Looked at what is due to be destroyed',
   'audit.action.attachment.add': 'Added a file',
   'audit.action.attachment.read': 'Opened a file',

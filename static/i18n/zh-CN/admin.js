@@ -134,6 +134,7 @@ export default {
   'audit.action.release.answer': '处理录像申请',
   'audit.action.hold.change': '变更法律保全',
   'audit.action.archive.destroy': '销毁录像',
+  'audit.action.destruction.change': '申请、确认或拒绝销毁',
   'audit.action.retention.read': '查看到期录像',
   'audit.action.attachment.add': '添加附件',
   'audit.action.attachment.read': '打开附件',

@@ -81,6 +81,9 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("[clinic]\nlanguages = ['tlh']", "clinic.languages: must be"),
         ("[media]\nannounced_addresses = ['here']", "media.announced_addresses: must be IP addresses"),
         ("[limits]\nseats = 1", "limits.seats: expected `int` >= 2"),
+        ("[retention]\nrecordings_years = 20", "retention.recordings_years"),
+        ('[retention]\njurisdiction = "own"', "'own' needs both"),
+        ('[retention]\njurisdiction = "XX"', "retention.jurisdiction"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(tmp_path: Path, text: str, complaint: str) -> None:
@@ -122,3 +125,13 @@ def test_values_from_the_command_line_are_checked_too() -> None:
     assert loader.with_values(Settings(), server={"port": 0}).server.port == 0
     with pytest.raises(SettingsRefused):
         loader.with_values(Settings(), server={"tls_key": "only-one.pem"})
+
+
+def test_the_jurisdiction_says_how_long_unless_years_are_set(tmp_path: Path) -> None:
+    rule = loader.load({}).retention.rule
+    assert (rule.recordings_years, rule.records_years, bool(rule.basis)) == (3, 15, True)
+    file = tmp_path / "own.toml"
+    file.write_text('[retention]\njurisdiction = "own"\nrecordings_years = 2\nrecords_years = 30\n')
+    rule = loader.load({}, file=file).retention.rule
+    assert (rule.recordings_years, rule.records_years, rule.basis) == (2, 30, "")
+    assert loader.load({"CONSILIUM_RETENTION__RECORDS_YEARS": "20"}).retention.rule.records_years == 20
