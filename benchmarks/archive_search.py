@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Table, insert
 from benchmarks.report import report
 from care.consultation import Consultation, Status
 from care.people import Department, Member, Patient, Sex
-from care.ports import ArchiveFilter
+from care.ports import ArchiveFilter, Kept
 from care.recording import Recording, RecordingState
 from identity.principal import Role
 from kernel.ids import ConsultationId, DepartmentId, PatientId, RecordingId, UserId
@@ -70,7 +70,7 @@ QUESTIONS: Final = {
     "doctor_and_word": ArchiveFilter(clinician=UserId("usr_77"), words=("follow",)),
     "patient": ArchiveFilter(patient=PatientId("pat_4711")),
     "a_week": ArchiveFilter(since=LAST - timedelta(days=707), until=LAST - timedelta(days=700)),
-    "failed_recording": ArchiveFilter(recorded=RecordingState.FAILED),
+    "failed_recording": ArchiveFilter(kept=Kept.FAILED),
     "long_recording_and_word": ArchiveFilter(longer_than=timedelta(minutes=50), words=("headache",)),
 }
 NOWHERE: Final = ArchiveFilter(words=("zzyzx",))

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from care.access import Action, require
+from care.access import Action, may, require
 from care.gaps import Gap, gaps_of
 from care.integrity import Integrity
 from care.note import VisitNote
-from care.ports import ArchiveFilter, ArchivePlace, Store
+from care.ports import ArchiveEntry, ArchiveFilter, ArchivePlace, Store
 from care.reach import note_reading, reach_consultation, reading
 from care.recording import Recording, Segment
 from care.recording_time import Spans
@@ -26,14 +26,6 @@ PAGE: Final = 50
 WORDS_LIMIT: Final = 8
 MINUTES: Final = 2000  # of connection quality in one record: eight people for four hours
 _CURSOR_LIMIT: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveEntry:
-    """One visit in a list of the archive."""
-
-    consultation: ConsultationSummary
-    recording: Recording | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +67,12 @@ class ArchiveService:
         self._log = log
 
     async def search(self, principal: Principal, which: ArchiveFilter, *, cursor: str | None = None) -> ArchivePage:
-        """Return one page. `Invalid` when `cursor` is none of ours."""
+        """Return one page. `Invalid` when `cursor` is none of ours. Holds are shown to who has a say in them."""
         after = None if cursor is None else _decoded(cursor)
         async with reading(self._store, principal) as work:
             require(principal, Action.ARCHIVE_SEARCH)
+            if which.is_held or which.awaits is not None:
+                require(principal, Action.HOLD_CHANGE)
             if principal.role is Role.CLINICIAN:
                 if which.clinician not in (None, principal.subject):
                     return ArchivePage((), None)
@@ -87,7 +81,8 @@ class ArchiveService:
                 replace(which, words=which.words[:WORDS_LIMIT]), after=after, limit=PAGE + 1
             )
         await note_reading(self._store, principal, Action.ARCHIVE_SEARCH)
-        entries = tuple(ArchiveEntry(summary, recording) for summary, recording in found[:PAGE])
+        sees_holds = may(principal, Action.HOLD_CHANGE)
+        entries = tuple(found[:PAGE]) if sees_holds else tuple(replace(entry, hold=None) for entry in found[:PAGE])
         return ArchivePage(entries, _encoded(entries[-1].consultation) if len(found) > PAGE else None)
 
     async def record(self, principal: Principal, consultation: ConsultationId, *, part: str = "") -> ArchiveRecord:

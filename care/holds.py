@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from care.access import Action
+from care.access import Action, require
 from care.hold import OPEN, Hold, HoldState, HoldStep, stepped
 from care.ports import Store, UnitOfWork
 from care.reach import changing, reach_consultation, reading
@@ -34,6 +34,12 @@ class HoldService:
         async with reading(self._store, principal) as work:
             await reach_consultation(work, principal, consultation, Action.HOLD_CHANGE)
             return await _history(work, consultation)
+
+    async def awaiting(self, principal: Principal) -> int:
+        """Return how many requests of other custodians, to hold or to lift, wait for `principal` to confirm them."""
+        async with reading(self._store, principal) as work:
+            require(principal, Action.HOLD_CHANGE)
+            return await work.holds.awaiting(UserId(principal.subject))
 
     async def take(
         self, principal: Principal, consultation: ConsultationId, step: HoldStep, *, reason: str = ""

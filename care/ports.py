@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from care.attachment import StoredFile
@@ -15,12 +16,12 @@ from care.consultation import Consultation
 from care.custodian_key import CustodianKey
 from care.destruction import Destruction, DestructionCounts, DestructionItem
 from care.history import HistoryEntry, PatientHistory
-from care.hold import Hold
+from care.hold import Hold, HoldState
 from care.integrity import Check, Fault, Integrity, Verdict
 from care.invitation import Invitation
 from care.note import Addendum, VisitNote
 from care.people import Department, Member, Patient
-from care.recording import Recording, RecordingState, Segment
+from care.recording import Recording, Segment
 from care.release import CustodyPart, EntrustedKey, GivenPart, Release
 from care.retention import DuePlace, DueVisit, RetentionClass
 from care.summary import ConsultationSummary
@@ -213,6 +214,17 @@ class AttachmentBlobs(Protocol):
 # The archive ----------------------------------------------------------------------------------------------------------
 
 
+class Kept(StrEnum):
+    """What is kept of a visit's recording."""
+
+    RECORDING = "recording"  # it goes on
+    COMPOSING = "composing"
+    READY = "ready"
+    FAILED = "failed"  # its segments only
+    DESTROYED = "destroyed"
+    NONE = "none"  # nothing was recorded
+
+
 @dataclass(frozen=True, slots=True)
 class ArchiveFilter:
     """Which visits an archive search shows; None means any. Every word must be the beginning of one in the names,
@@ -222,11 +234,23 @@ class ArchiveFilter:
     patient: PatientId | None = None
     clinician: UserId | None = None
     department: DepartmentId | None = None
-    recorded: RecordingState | None = None  # with a recording in this state
+    kept: Kept | None = None
+    is_held: bool = False  # under a legal hold, or with one asked for
+    awaits: UserId | None = None  # with a hold, or its lifting, that this custodian can confirm
     longer_than: timedelta | None = None  # with a composed recording of at least this length
     since: datetime | None = None  # scheduled at or after
     until: datetime | None = None  # scheduled before
     words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveEntry:
+    """One visit in a list of the archive. `hold` is where its open legal hold stands, None without one."""
+
+    consultation: ConsultationSummary
+    recording: Recording | None
+    is_destroyed: bool = False  # the recording, because its time was over
+    hold: HoldState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +264,7 @@ class ArchivePlace:
 class ArchiveRepository(Protocol):
     """Visits that took place, for those who look for them later. Implemented by `records/archive.py`."""
 
-    async def search(
-        self, which: ArchiveFilter, *, after: ArchivePlace | None, limit: int
-    ) -> list[tuple[ConsultationSummary, Recording | None]]:
+    async def search(self, which: ArchiveFilter, *, after: ArchivePlace | None, limit: int) -> list[ArchiveEntry]:
         """Return at most `limit` visits that began or were finished, newest first, from behind `after` on."""
 
 
@@ -281,6 +303,9 @@ class HoldRepository(Protocol):
 
     async def of(self, consultation: ConsultationId, *, limit: int) -> list[Hold]:
         """Return a visit's holds, newest first."""
+
+    async def awaiting(self, custodian: UserId) -> int:
+        """Return how many requests, to hold or to lift, of other custodians wait for a second person."""
 
     async def add(self, hold: Hold) -> None: ...
 

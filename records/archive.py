@@ -7,17 +7,19 @@ from typing import Final
 from sqlalchemy import ColumnElement, Select, exists, select
 
 from care.consultation import Status
-from care.ports import ArchiveFilter, ArchivePlace
-from care.recording import Recording, RecordingState
-from care.summary import ConsultationSummary
+from care.hold import OPEN, HoldState
+from care.ports import ArchiveEntry, ArchiveFilter, ArchivePlace, Kept
+from care.recording import Recording
 from kernel.ids import ConsultationId
 from records.archive_words import first_place, last_place, place_of, places_of
 from records.consultations import summary_from_row, summary_query
 from records.engine import Connection
+from records.holds import can_be_confirmed_by
 from records.recordings import recording_from_row
-from records.tables import archive_words, consultations, recordings
+from records.statements import StatementKind
+from records.tables import archive_words, consultations, holds, recordings, signed_statements
 
-_RARE: Final = (RecordingState.RECORDING, RecordingState.COMPOSING, RecordingState.FAILED)
+_RARE: Final = (Kept.RECORDING, Kept.COMPOSING, Kept.FAILED)
 _TOOK_PLACE: Final = (Status.IN_PROGRESS, Status.ON_HOLD, Status.FINISHED)
 
 
@@ -27,20 +29,30 @@ class SqlArchive:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def search(
-        self, which: ArchiveFilter, *, after: ArchivePlace | None, limit: int
-    ) -> list[tuple[ConsultationSummary, Recording | None]]:
+    async def search(self, which: ArchiveFilter, *, after: ArchivePlace | None, limit: int) -> list[ArchiveEntry]:
         ids = [
             ConsultationId(found) for found in await self._connection.scalars(await self._chosen(which, after, limit))
         ]
         rows = await self._connection.execute(summary_query().where(consultations.c.id.in_(ids)))
         summaries = {summary.id: summary for summary in map(summary_from_row, rows)}
-        found = await self._recordings(ids)
-        return [(summaries[consultation], found.get(consultation)) for consultation in ids]
+        found, destroyed, held = await self._recordings(ids), await self._destroyed(ids), await self._held(ids)
+        return [
+            ArchiveEntry(summaries[one], found.get(one), is_destroyed=one in destroyed, hold=held.get(one))
+            for one in ids
+        ]
 
     async def _recordings(self, wanted: list[ConsultationId]) -> dict[ConsultationId, Recording]:
         rows = await self._connection.execute(select(recordings).where(recordings.c.consultation.in_(wanted)))
         return {ConsultationId(row.consultation): recording_from_row(row) for row in rows}
+
+    async def _destroyed(self, wanted: list[ConsultationId]) -> set[str]:
+        return set(await self._connection.scalars(_destroyed().where(signed_statements.c.consultation.in_(wanted))))
+
+    async def _held(self, wanted: list[ConsultationId]) -> dict[ConsultationId, HoldState]:
+        rows = await self._connection.execute(
+            select(holds.c.consultation, holds.c.state).where(holds.c.consultation.in_(wanted), holds.c.state.in_(OPEN))
+        )
+        return {ConsultationId(row.consultation): HoldState(row.state) for row in rows}
 
     async def _chosen(self, which: ArchiveFilter, after: ArchivePlace | None, limit: int) -> Select[tuple[str]]:
         """Select the ids of a page. What the words' index can narrow is asked of it first, then told exactly."""
@@ -73,16 +85,35 @@ def _conditions(which: ArchiveFilter, place: ColumnElement[int]) -> Iterator[Col
     if which.until is not None:
         yield place <= last_place(which.until)
         yield when < which.until
-    if which.recorded is not None or which.longer_than is not None:
+    if which.kept is not None or which.longer_than is not None:
         yield _with_recording(which)
+    if which.is_held:
+        yield consultations.c.id.in_(select(holds.c.consultation).where(holds.c.state.in_(OPEN)))
+    if which.awaits is not None:
+        yield consultations.c.id.in_(select(holds.c.consultation).where(can_be_confirmed_by(which.awaits)))
 
 
 def _with_recording(which: ArchiveFilter) -> ColumnElement[bool]:
+    of_visit = recordings.c.consultation == consultations.c.id
     asked = []
-    if which.recorded is not None:
-        asked.append(recordings.c.state == which.recorded)
     if which.longer_than is not None:
         asked.append(recordings.c.duration_ms >= which.longer_than // timedelta(milliseconds=1))
-    if which.recorded in _RARE:
+    match which.kept:
+        case None:
+            pass
+        case Kept.NONE:
+            return ~exists().where(of_visit)
+        case Kept.DESTROYED:
+            asked.append(_destroyed().where(signed_statements.c.consultation == consultations.c.id).exists())
+        case state:
+            asked.append(recordings.c.state == state)
+            asked.append(~_destroyed().where(signed_statements.c.consultation == consultations.c.id).exists())
+    if which.kept in _RARE:
+        asked = [recordings.c.state == which.kept, *asked]
         return consultations.c.id.in_(select(recordings.c.consultation).where(*asked))
-    return exists().where(recordings.c.consultation == consultations.c.id, *asked)
+    return exists().where(of_visit, *asked)
+
+
+def _destroyed() -> Select[tuple[str]]:
+    """Select the visits whose recordings were destroyed."""
+    return select(signed_statements.c.consultation).where(signed_statements.c.kind == StatementKind.DESTRUCTION)

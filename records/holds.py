@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, update
 
 from care.hold import Hold, HoldState
 from kernel.errors import NotFound
@@ -27,6 +27,10 @@ class SqlHolds:
         )
         return [_from_row(row) for row in await self._connection.execute(query)]
 
+    async def awaiting(self, custodian: UserId) -> int:
+        query = select(func.count()).select_from(holds).where(can_be_confirmed_by(custodian))
+        return await self._connection.scalar(query) or 0
+
     async def add(self, hold: Hold) -> None:
         await self._connection.execute(insert(holds).values(**asdict(hold)))
 
@@ -34,6 +38,14 @@ class SqlHolds:
         statement = update(holds).where(holds.c.id == hold.id).values(**asdict(hold))
         if (await self._connection.execute(statement)).rowcount == 0:
             raise NotFound
+
+
+def can_be_confirmed_by(custodian: UserId) -> ColumnElement[bool]:
+    """Whether somebody else asked for a hold, or for its lifting, and nobody confirmed that yet."""
+    return or_(
+        and_(holds.c.state == HoldState.ASKED, holds.c.asked_by != custodian),
+        and_(holds.c.state == HoldState.LIFT_ASKED, holds.c.lift_asked_by != custodian),
+    )
 
 
 def _from_row(row: Row[*tuple[Any, ...]]) -> Hold:

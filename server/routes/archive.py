@@ -1,16 +1,17 @@
 """The archive: search, one visit's record, its transcript, and the right to watch its recording."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from care.archive import ArchivedRecording, ArchiveEntry, ArchiveRecord
+from care.archive import ArchivedRecording, ArchiveRecord
 from care.gaps import Gap
+from care.hold import HoldState
 from care.integrity import Check, FaultKind, Integrity
-from care.ports import ArchiveFilter
+from care.ports import ArchiveEntry, ArchiveFilter, Kept
 from care.recording import Recording, RecordingState, Segment
 from care.recordings import RecordingAltered, RecordingDestroyed, StorageAway
 from care.transcript import ConsentAnswer, Happening, Message, Person
@@ -35,14 +36,16 @@ Id = Annotated[str, Meta(max_length=80)]
 
 class ArchiveQuery(Input, rename={"since": "from", "until": "to"}):
     """`from` and `to` are instants of the schedule, `to` is excluded. Every word of `q` must begin one in the names,
-    the record number, the department or the reason for the visit; Chinese is found anywhere. `recording` and
-    `longer_than` (minutes) ask for visits that were recorded.
+    the record number, the department or the reason for the visit; Chinese is found anywhere. `recording` says
+    what is kept, and `longer_than` (minutes) asks for visits that were recorded. For custodians: `hold=open` is under a
+    legal hold, or with one asked for; `hold=awaiting` is where another custodian asked and you can confirm.
     """
 
     patient: Id | None = None
     clinician: Id | None = None
     department: Id | None = None
-    recording: RecordingState | None = None
+    recording: Kept | None = None
+    hold: Literal["open", "awaiting"] | None = None
     longer_than: Annotated[int, Meta(ge=0, le=1440)] | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -77,12 +80,16 @@ class ArchivedView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ArchiveEntryView(ConsultationView, frozen=True, kw_only=True):
+    """`is_destroyed` is the recording, because its time was over. `hold` is null for who has no say in holds."""
+
     recording: ArchivedView | None
+    is_destroyed: bool
+    hold: HoldState | None
 
     @classmethod
     def of_entry(cls, entry: ArchiveEntry) -> "ArchiveEntryView":
         recording = None if entry.recording is None else ArchivedView.of(entry.recording)
-        return cls.of(entry.consultation, recording=recording)
+        return cls.of(entry.consultation, recording=recording, is_destroyed=entry.is_destroyed, hold=entry.hold)
 
 
 class ArchivePageView(msgspec.Struct, frozen=True):
@@ -270,7 +277,9 @@ async def search_archive(call: Call[ArchiveQuery, None]) -> ArchivePageView:
         patient=None if query.patient is None else PatientId(query.patient),
         clinician=None if query.clinician is None else UserId(query.clinician),
         department=None if query.department is None else DepartmentId(query.department),
-        recorded=query.recording,
+        kept=query.recording,
+        is_held=query.hold == "open",
+        awaits=UserId(call.principal.subject) if query.hold == "awaiting" else None,
         longer_than=None if query.longer_than is None else timedelta(minutes=query.longer_than),
         since=query.since,
         until=query.until,

@@ -74,6 +74,24 @@ class HoldsView(msgspec.Struct, frozen=True):
         return cls([HoldView.of(hold, history.names, you) for hold in history.holds])
 
 
+class AwaitingView(msgspec.Struct, frozen=True):
+    """How many legal holds, or liftings of one, other custodians asked for and you can confirm."""
+
+    awaiting: int
+
+
+@routes.endpoint(
+    "GET",
+    "/api/v1/holds",
+    summary="Count the requests of other custodians that wait for a second person",
+    tag="archive",
+    roles={Role.CUSTODIAN},
+    response=AwaitingView,
+)
+async def count_awaiting_holds(call: Call[None, None]) -> AwaitingView:
+    return AwaitingView(await call.services.holds.awaiting(call.principal))
+
+
 @routes.endpoint(
     "GET",
     "/api/v1/archive/{consultation}/holds",

@@ -14,9 +14,9 @@ import './icon.js';
 import { toast } from './toast.js';
 
 /** @typedef {import('../state/clinic.js').ConsultationSummary} ConsultationSummary */
-/** @typedef {ConsultationSummary & { recording?: { id: string, state: import('../state/clinic.js').RecordingState, duration_ms: number, progress: number, failure?: string } | null }} ArchiveEntry */
+/** @typedef {ConsultationSummary & { recording?: { id: string, state: import('../state/clinic.js').RecordingState, duration_ms: number, progress: number, failure?: string } | null, is_destroyed: boolean, hold: 'asked' | 'set' | 'lift_asked' | null }} ArchiveEntry */
 /** @typedef {{ entries: ArchiveEntry[], next: string | null }} Found */
-/** @typedef {{ q: string, patient: string, clinician: string, department: string, from: string, to: string, recording: string, longer_than: string }} Filters */
+/** @typedef {{ q: string, patient: string, clinician: string, department: string, from: string, to: string, recording: string, longer_than: string, hold: string }} Filters */
 
 const FILTERS = /** @type {const} */ ([
   'q',
@@ -27,9 +27,11 @@ const FILTERS = /** @type {const} */ ([
   'to',
   'recording',
   'longer_than',
+  'hold',
 ]);
 const NO_FILTERS = /** @type {Filters} */ (Object.fromEntries(FILTERS.map((name) => [name, ''])));
-const RECORDING_STATES = ['ready', 'composing', 'failed', 'recording'];
+const RECORDING_STATES = ['ready', 'composing', 'failed', 'recording', 'destroyed', 'none'];
+const HOLDS = ['open', 'awaiting'];
 const LENGTHS = [5, 15, 30, 60]; // minutes
 const DAY_MS = 86_400_000;
 const EXPORT_PAGES = 40; // of what the server gives at once
@@ -67,6 +69,10 @@ export class CArchive extends Page {
     this._busy = '';
     /** @type {Resource<import('../state/clinic.js').Department[]>} */
     this._departments = new Resource(this, async () => (await api.get('/departments')).departments);
+    /** How many legal holds wait for this custodian. @type {Resource<number>} */
+    this._awaiting = new Resource(this, async () =>
+      auth.me?.role === 'custodian' ? (await api.get('/holds')).awaiting : 0,
+    );
     /** @type {Resource<Found>} */
     this._found = new Resource(this, () => search(this._filters));
   }
@@ -106,9 +112,27 @@ export class CArchive extends Page {
             <c-icon name="download"></c-icon>${t('archive.export')}
           </button>
         </header>
-        ${this._form()} ${this._chips()} ${this._found.render((found) => this._results(found), { lines: 8 })}
+        ${this._awaitingNotice()} ${this._form()} ${this._chips()} ${this._found.render((found) => this._results(found), { lines: 8 })}
       </div>
     `;
+  }
+
+  /** What another custodian asked for and this one can confirm, where they land. */
+  _awaitingNotice() {
+    const count = this._awaiting.value ?? 0;
+    if (count === 0 || this._filters.hold === 'awaiting') return nothing;
+    return html`<div class="notice warning" role="status" data-testid="holds-awaiting">
+      <c-icon name="alert"></c-icon>
+      <p class="grow">${t('archive.holds_awaiting', { count })}</p>
+      <button
+        class="button"
+        type="button"
+        data-testid="show-awaiting"
+        @click=${() => this._change({ ...NO_FILTERS, hold: 'awaiting' })}
+      >
+        ${t('archive.holds_show')}
+      </button>
+    </div>`;
   }
 
   _form() {
@@ -160,6 +184,14 @@ export class CArchive extends Page {
             'longer_than',
             LENGTHS.map((minutes) => [String(minutes), t('archive.minutes', { count: minutes })]),
           )}
+          ${
+            auth.me?.role === 'custodian'
+              ? this._choice(
+                  'hold',
+                  HOLDS.map((hold) => [hold, t(`archive.hold.${hold}`)]),
+                )
+              : nothing
+          }
         </div>
       </form>
     `;
@@ -185,7 +217,7 @@ export class CArchive extends Page {
   }
 
   _chips() {
-    const { patient, clinician, department, from, to, q, recording, longer_than } = this._filters;
+    const { patient, clinician, department, from, to, q, recording, longer_than, hold } = this._filters;
     const rows = this._found.value?.entries ?? [];
     /** @type {{ text: string, drop: (keyof Filters)[], name: string }[]} */
     const chips = [];
@@ -215,6 +247,7 @@ export class CArchive extends Page {
         drop: ['longer_than'],
         name: 'longer_than',
       });
+    if (hold) chips.push({ text: t(`archive.hold.${hold}`), drop: ['hold'], name: 'hold' });
     if (from || to) {
       const key = from && to ? 'archive.chip.range' : from ? 'archive.chip.from' : 'archive.chip.to';
       chips.push({
@@ -371,7 +404,7 @@ export class CArchive extends Page {
         ${cell('doctor', html`<span>${entry.clinician.name}</span>${this._only(entry.clinician.name, { clinician: entry.clinician.id })}`)}
         ${cell('department', departmentName(entry.department, language()))} ${cell('reason', entry.reason)}
         ${cell('note', html`<c-badge kind=${NOTE_KINDS[entry.note_state ?? 'none']} text=${t(`note_state.${entry.note_state ?? 'none'}`)}></c-badge>`)}
-        ${cell('recording', this._recording(entry))}
+        ${cell('recording', html`${this._recording(entry)} ${entry.hold ? html`<c-badge kind="warning" icon="lock" text=${t(`archive.held.${entry.hold}`)} data-testid="row-hold"></c-badge>` : nothing}`)}
       </tr>
     `;
   }
@@ -400,8 +433,9 @@ export class CArchive extends Page {
   }
 
   /** @param {ArchiveEntry} entry */
-  _recording({ recording }) {
+  _recording({ recording, is_destroyed }) {
     if (!recording) return html`<span class="quiet small">${t('archive.no_recording')}</span>`;
+    if (is_destroyed) return html`<c-badge kind="plain" text=${t('recording_state.destroyed')}></c-badge>`;
     if (recording.state === 'ready')
       return html`<span class="row"
         ><c-icon name="play"></c-icon><span class="figures">${formatDuration(recording.duration_ms)}</span></span
@@ -474,6 +508,7 @@ export class CArchive extends Page {
         'note',
         'recording',
         'duration',
+        'hold',
       ].map((name) => t(`archive.column.${name}`));
       const rows = sorted(entries, this._sorting, KEYS, language()).map((entry) => [
         formatDateTime(entry.started_at ?? entry.scheduled_at),
@@ -483,8 +518,9 @@ export class CArchive extends Page {
         entry.reason,
         t(`status.${entry.status}`),
         t(`note_state.${entry.note_state ?? 'none'}`),
-        entry.recording ? t(`recording_state.${entry.recording.state}`) : t('archive.no_recording'),
+        t(`recording_state.${entry.is_destroyed ? 'destroyed' : (entry.recording?.state ?? 'none')}`),
         entry.recording ? formatDuration(entry.recording.duration_ms) : '',
+        entry.hold ? t(`archive.held.${entry.hold}`) : '',
       ]);
       download(
         new Blob([csv(header, rows)], { type: 'text/csv;charset=utf-8' }),

@@ -113,7 +113,7 @@ async def test_earlier_visits_are_finished_with_their_chat_notes_and_calendar(tr
         assert (await work.audit.verify()).broken_at is None
     assert len(notes) == 16
     assert sum(len(note.addenda) for note in notes.values()) == 1
-    assert [summary.patient.name for summary, _ in hits] == ["李秀英"]
+    assert [hit.consultation.patient.name for hit in hits] == ["李秀英"]
 
 
 async def test_one_earlier_visit_has_a_recording_that_is_whole(trial: Trial) -> None:

@@ -8,12 +8,13 @@ import pytest
 from care.consultation import Status
 from care.history import Allergy, Condition, HistoryEntry, Medication, Observation
 from care.note import Addendum, Sections, VisitNote, amended, revised, signed
-from care.ports import ArchiveFilter, ArchivePlace
+from care.ports import ArchiveFilter, ArchivePlace, Kept
 from care.recording import RecordingState
 from kernel.errors import Conflict
 from kernel.ids import ConsultationId, DepartmentId, EntryId, ParticipantId, RecordingId
 from records.event_log import SqlEventLog
 from records.histories import OBSERVATIONS_LIMIT
+from records.statements import Statement, StatementKind
 from rooms.events import RecordingStarted, RoomEvent
 from tests.small_clinic import CARDIOLOGY, HAN, LI, NOON, OTHER_VISIT, ROOM, ROSE, VISIT, WU, SmallClinic, consultation
 
@@ -114,7 +115,7 @@ async def finish(records: SmallClinic, *visits: ConsultationId) -> None:
 async def found(records: SmallClinic, *words: str) -> list[ConsultationId]:
     async with records.store.read() as work:
         hits = await work.archive.search(ArchiveFilter(words=words), after=None, limit=10)
-    return [summary.id for summary, _ in hits]
+    return [hit.consultation.id for hit in hits]
 
 
 @pytest.mark.parametrize(
@@ -178,12 +179,12 @@ async def test_many_visits_of_one_moment_are_all_listed(records: SmallClinic) ->
     await finish(records, *many)
     async with records.store.read() as work:
         hits = await work.archive.search(ArchiveFilter(words=("rose",)), after=None, limit=50)
-        first, last = hits[9][0], hits[-1][0]
+        first, last = hits[9].consultation, hits[-1].consultation
         rest = await work.archive.search(
             ArchiveFilter(words=("rose",)), after=ArchivePlace(first.scheduled_at, first.id), limit=50
         )
-    assert sorted(summary.id for summary, _ in hits) == many
-    assert [summary.id for summary, _ in rest] == [summary.id for summary, _ in hits[10:]]
+    assert sorted(hit.consultation.id for hit in hits) == many
+    assert rest == hits[10:]
     assert last.id == many[0], "of one moment the newest entry is listed first"
 
 
@@ -198,15 +199,36 @@ async def test_the_archive_filters_by_state_and_length_of_the_recording(records:
             replace(recording, state=RecordingState.READY, duration_ms=600_000, blob="recordings/x", sha256="0" * 64)
         )
     for which, expected in (
-        (ArchiveFilter(recorded=RecordingState.READY), [VISIT]),
-        (ArchiveFilter(recorded=RecordingState.FAILED), []),
+        (ArchiveFilter(kept=Kept.READY), [VISIT]),
+        (ArchiveFilter(kept=Kept.FAILED), []),
         (ArchiveFilter(longer_than=timedelta(minutes=10)), [VISIT]),
         (ArchiveFilter(longer_than=timedelta(minutes=11)), []),
-        (ArchiveFilter(recorded=RecordingState.READY, words=("li",)), []),
+        (ArchiveFilter(kept=Kept.READY, words=("li",)), []),
     ):
         async with records.store.read() as work:
             hits = await work.archive.search(which, after=None, limit=10)
-        assert [summary.id for summary, _ in hits] == expected, which
+        assert [hit.consultation.id for hit in hits] == expected, which
+
+
+async def test_the_archive_tells_what_was_never_recorded_and_what_was_destroyed(records: SmallClinic) -> None:
+    await finish(records, VISIT, OTHER_VISIT)
+    log = SqlEventLog(records.database, records.sealer)
+    await log.append(ROOM, [RoomEvent(1, NOON, RecordingStarted(RecordingId("rec_1"), ParticipantId(HAN.id)))])
+    statement = Statement(StatementKind.DESTRUCTION, b"{}", bytes(64))
+
+    async def kept() -> dict[Kept, list[ConsultationId]]:
+        found = {}
+        for which in (Kept.NONE, Kept.RECORDING, Kept.DESTROYED):
+            async with records.store.read() as work:
+                hits = await work.archive.search(ArchiveFilter(kept=which), after=None, limit=10)
+            assert all(hit.is_destroyed is (which is Kept.DESTROYED) for hit in hits)
+            found[which] = [hit.consultation.id for hit in hits]
+        return found
+
+    assert await kept() == {Kept.NONE: [OTHER_VISIT], Kept.RECORDING: [VISIT], Kept.DESTROYED: []}
+    async with records.store.write() as work:
+        await work.manifests.add_statement(VISIT, statement)
+    assert await kept() == {Kept.NONE: [OTHER_VISIT], Kept.RECORDING: [], Kept.DESTROYED: [VISIT]}
 
 
 async def test_the_archive_holds_only_visits_that_took_place(records: SmallClinic) -> None:
@@ -230,7 +252,7 @@ async def test_the_archive_filters_by_patient_doctor_and_time(records: SmallClin
     ):
         async with records.store.read() as work:
             hits = await work.archive.search(which, after=None, limit=10)
-        assert [summary.id for summary, _ in hits] == expected
+        assert [hit.consultation.id for hit in hits] == expected
 
 
 async def test_pages_of_the_archive_leave_nothing_out_and_show_nothing_twice(records: SmallClinic) -> None:
@@ -246,7 +268,7 @@ async def test_pages_of_the_archive_leave_nothing_out_and_show_nothing_twice(rec
             page = await work.archive.search(ArchiveFilter(), after=after, limit=2)
         if not page:
             break
-        seen += [summary.id for summary, _ in page]
-        after = ArchivePlace(page[-1][0].scheduled_at, page[-1][0].id)
+        seen += [hit.consultation.id for hit in page]
+        after = ArchivePlace(page[-1].consultation.scheduled_at, page[-1].consultation.id)
     assert sorted(seen) == many
     assert len(seen) == len(many)

@@ -36,7 +36,15 @@ def test_one_custodian_asks_for_a_hold_and_another_confirms_it(visit: Visit) -> 
     first.sees_no("hold-confirm")
 
     second = visit.person(DOCTOR, phone=True)
-    opens(second, visit, "second", ANOTHER_PASSWORD, record)
+    second.sign_in(visit.url, "second", ANOTHER_PASSWORD)
+    second.press("show-awaiting")  # where they land
+    second.sees("chip-hold")
+    row = second.at("archive-row")
+    expect(row).to_have_count(1, timeout=WAIT_MS)
+    expect(row).to_have_attribute("data-consultation", record)
+    row.get_by_role("link").press("Enter")
+    second.page.get_by_test_id("reason-legal").check()
+    second.press("open-record")
     expect(second.at("legal-hold")).to_contain_text("A lawsuit about the diagnosis")
     second.press("hold-confirm")
     expect(second.at("hold")).to_have_attribute("data-state", "set", timeout=WAIT_MS)

@@ -60,6 +60,33 @@ async def test_one_asks_and_another_confirms_for_setting_and_for_lifting(clinic:
     assert noted == ["ask a lawsuit", "confirm", "ask_lift settled", "lift", "ask an appeal", "withdraw"]
 
 
+async def test_what_waits_for_a_second_person_is_counted_and_found(clinic: RunningClinic) -> None:
+    first, second = await clinic.sign_in("custodian"), await second_custodian(clinic)
+    visit = await archived(first)
+
+    async def awaiting(custodian: Browser) -> tuple[int, list[str]]:
+        _, count = await custodian.get("/holds")
+        _, page = await custodian.get("/archive", hold="awaiting")
+        return count["awaiting"], [entry["id"] for entry in page["entries"]]
+
+    async def held() -> list[tuple[str, str]]:
+        _, page = await first.get("/archive", hold="open")
+        return [(entry["id"], entry["hold"]) for entry in page["entries"]]
+
+    assert (await awaiting(second), await held()) == ((0, []), [])
+    path = f"/archive/{visit}/holds"
+    await first.post(path, {"step": "ask", "reason": "a lawsuit"})
+    assert await awaiting(first) == (0, []), "one's own request waits for somebody else"
+    assert await awaiting(second) == (1, [visit])
+    assert await held() == [(visit, "asked")]
+    await second.post(path, {"step": "confirm"})
+    assert (await awaiting(second), await held()) == ((0, []), [(visit, "set")])
+    await second.post(path, {"step": "ask_lift", "reason": "settled"})
+    assert (await awaiting(first), await held()) == ((1, [visit]), [(visit, "lift_asked")])
+    await first.post(path, {"step": "lift"})
+    assert (await awaiting(first), await held()) == ((0, []), [])
+
+
 async def test_holds_are_the_business_of_custodians(clinic: RunningClinic) -> None:
     custodian = await clinic.sign_in("custodian")
     visit = await archived(custodian)
@@ -67,7 +94,13 @@ async def test_holds_are_the_business_of_custodians(clinic: RunningClinic) -> No
     for login in ("dr.garcia", "admin"):
         other = await clinic.sign_in(login)
         assert (await other.get(path))[0] == 404
+        assert (await other.get("/holds"))[0] == 404
         assert (await other.post(path, {"step": "ask", "reason": "a lawsuit"}))[0] == 404
     assert (await custodian.get(path))[1] == {"holds": []}
+    assert (await custodian.post(path, {"step": "ask", "reason": "a lawsuit"}))[0] == 200
+    doctor = await clinic.sign_in("dr.garcia")
+    assert (await doctor.get("/archive", hold="open"))[0] == 404
+    _, page = await doctor.get("/archive")
+    assert {entry["hold"] for entry in page["entries"]} == {None}
     assert (await custodian.post("/archive/con_absent/holds", {"step": "ask", "reason": "a lawsuit"}))[0] == 404
     assert (await custodian.post(path, {"step": "burn"}))[0] == 400

@@ -38,6 +38,8 @@ export default {
   'recording_state.composing': 'Recording is being prepared',
   'recording_state.ready': 'Recording ready',
   'recording_state.failed': 'Recording not prepared',
+  'recording_state.destroyed': 'Recording destroyed',
+  'recording_state.none': 'Not recorded',
   'duration.minutes': '{minutes} min',
 
   // The patient's home

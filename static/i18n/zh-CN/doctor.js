@@ -37,6 +37,8 @@ export default {
   'recording_state.composing': '录像生成中',
   'recording_state.ready': '录像可回放',
   'recording_state.failed': '录像生成失败',
+  'recording_state.destroyed': '录像已销毁',
+  'recording_state.none': '未录制',
   'duration.minutes': '{minutes}分钟',
 
   'home.title': '{name}，您好',
