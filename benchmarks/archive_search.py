@@ -1,7 +1,7 @@
 """The archive's search over a million visits: what a custodian waits for a page, by what they ask.
 
 The floor is the same page without any condition. A control looks for a word that is in no visit. Run as
-`python -m benchmarks.archive_search [--visits N] [--json]`.
+`python -m benchmarks.archive_search [--visits N] [--database sqlite|postgresql] [--json]`.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import asyncio
 import random
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -31,6 +31,7 @@ from records.archive_words import first_place, words_of
 from records.engine import Database
 from records.migrations import migrate
 from records.tables import archive_words, consultations, departments, members, patients, recordings
+from tests.postgres_server import postgres_programs, postgres_server
 
 LAST: Final = datetime(2026, 11, 25, 12, tzinfo=UTC)
 VISITS: Final = 1_000_000
@@ -152,16 +153,31 @@ def indexed(
         yield {"place": first_place(one.scheduled_at), "consultation": one.id, "words": words_of(texts)}
 
 
+@contextmanager
+def fresh_database(kind: str) -> Iterator[str]:
+    """Lend the address of an empty database."""
+    if kind == "postgresql":
+        programs = postgres_programs()
+        if programs is None:
+            raise SystemExit("There is no PostgreSQL here: apt-get install postgresql")
+        with postgres_server(programs) as server:
+            yield server.new_database()
+    else:
+        with tempfile.TemporaryDirectory() as directory:
+            yield f"sqlite:///{Path(directory) / 'consilium.db'}"
+
+
 @asynccontextmanager
-async def archive(visits: int, directory: Path) -> AsyncIterator[SqlArchive]:
+async def archive(visits: int, url: str) -> AsyncIterator[SqlArchive]:
     """Lend the archive of a fresh database with so many visits."""
-    url = f"sqlite:///{directory / 'consilium.db'}"
     await asyncio.to_thread(migrate, url)
     database = Database(url)
     await database.open()
     try:
         async with database.write() as connection:
             await connection.run(lambda raw: filled(raw, visits))
+            if not connection.is_embedded:  # what PostgreSQL does by itself, in a while
+                await connection.run(lambda raw: raw.exec_driver_sql("ANALYZE"))
         async with database.read() as connection:
             yield SqlArchive(connection)
     finally:
@@ -174,10 +190,10 @@ async def milliseconds(archive: SqlArchive, which: ArchiveFilter) -> float:
     return (perf_counter() - began) * 1000
 
 
-async def measured(visits: int, directory: Path) -> dict[str, float]:
+async def measured(visits: int, url: str) -> dict[str, float]:
     """Return the figures: p95 over all kinds of questions, the median of each, the floor's and the control's."""
     taken: dict[str, list[float]] = {kind: [] for kind in (*QUESTIONS, "nowhere")}
-    async with archive(visits, directory) as lent:
+    async with archive(visits, url) as lent:
         for _ in range(ROUNDS):
             for kind, which in QUESTIONS.items():
                 taken[kind].append(await milliseconds(lent, which))
@@ -191,10 +207,12 @@ async def measured(visits: int, directory: Path) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--visits", type=int, default=VISITS)
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--json", action="store_true", help="kept for one way of calling; the report is always JSON")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        report("archive_search", asyncio.run(measured(arguments.visits, Path(directory))), runs=ROUNDS)
+    with fresh_database(arguments.database) as url:
+        figures = asyncio.run(measured(arguments.visits, url))
+    report(f"archive_search_{arguments.database}", figures, runs=ROUNDS)
 
 
 if __name__ == "__main__":

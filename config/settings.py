@@ -40,7 +40,7 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    url: str = ""  # empty: SQLite in the data directory
+    url: str = field(default="", repr=False)  # empty: SQLite in the data directory; else postgresql://…
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,9 +55,13 @@ class SqlArchive:
         return {ConsultationId(row.consultation): HoldState(row.state) for row in rows}
 
     async def _chosen(self, which: ArchiveFilter, after: ArchivePlace | None, limit: int) -> Select[tuple[str]]:
-        """Select the ids of a page. What the words' index can narrow is asked of it first, then told exactly."""
-        ids = [one for one in (which.patient, which.clinician, which.department) if one is not None]
-        listed = places_of(which.words, ids, is_embedded=self._connection.is_embedded)
+        """Select the ids of a page. What the words' index can narrow is asked of it first, then told exactly.
+
+        A department is too common to be asked of PostgreSQL's: it would sort a great part of all visits.
+        """
+        is_embedded = self._connection.is_embedded
+        rare = (which.patient, which.clinician, which.department if is_embedded else None)
+        listed = places_of(which.words, [one for one in rare if one is not None], is_embedded=is_embedded)
         place = listed.selected_columns.place
         if after is not None:
             behind = await place_of(self._connection, after.consultation)

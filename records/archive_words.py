@@ -2,7 +2,8 @@
 
 One row for each consultation: its place in time, and every word about it as `terms` cuts them. On SQLite a full-text
 index (FTS5) follows the rows by triggers; its row ids are the places, so that the newest hits of any search are read
-off the index and never sorted. Other databases look through the rows.
+off the index and never sorted. On PostgreSQL an inverted index (GIN) finds the rows that hold every term; which of them
+hold the terms as a phrase is then looked up in their words, and the places are sorted.
 """
 
 import re
@@ -12,10 +13,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import (
+    CTE,
     DDL,
     BigInteger,
     ColumnElement,
     Select,
+    cast,
     column,
     delete,
     event,
@@ -27,6 +30,7 @@ from sqlalchemy import (
     select,
     table,
 )
+from sqlalchemy.dialects.postgresql import TSQUERY
 
 from kernel.ids import ConsultationId
 from records.engine import Connection
@@ -54,6 +58,10 @@ _INDEX_ON_SQLITE: Final = (
         INSERT INTO archive_index (archive_index, rowid, words) VALUES ('delete', old.place, old.words); END
     """,
 )
+# Our own terms, whatever PostgreSQL's parsers think of them; the index and the questions name the same expression.
+_TERMS_ON_SERVER: Final = "array_to_tsvector(string_to_array(words, ' '))"
+_INDEX_ON_SERVER: Final = f"CREATE INDEX ix_archive_words_terms ON archive_words USING gin ({_TERMS_ON_SERVER})"
+event.listen(archive_words, "after_create", DDL(_INDEX_ON_SERVER).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]
 for _statement in _INDEX_ON_SQLITE:
     event.listen(archive_words, "after_create", DDL(_statement).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
 
@@ -93,8 +101,29 @@ def places_of(words: Collection[str], ids: Collection[str], *, is_embedded: bool
             .select_from(index.join(archive_words, archive_words.c.place == index.c.rowid))
             .where(match)
         )
-    scanned = [or_(_words.startswith(phrase), _words.contains(f" {phrase}")) for phrase in (*whole, *phrases)]
-    return select(archive_words.c.place).where(*scanned)
+    if phrases or whole:
+        hits = _hits_on_server(phrases, whole)
+        return select(hits.c.place).select_from(hits.join(archive_words, archive_words.c.place == hits.c.place))
+    return select(archive_words.c.place)
+
+
+def _hits_on_server(phrases: Collection[str], whole: Collection[str]) -> CTE:
+    """Select the places of the rows that match, on PostgreSQL.
+
+    Materialized: it would else walk the rows from the newest on, in the hope of enough hits, and so through all of them
+    when there are few.
+    """
+    asked = [f"'{term}'" for term in whole]
+    for phrase in phrases:
+        *before, last = phrase.split()
+        asked += [*(f"'{term}'" for term in before), f"'{last}':*"]
+    match = literal_column(_TERMS_ON_SERVER).op("@@")(cast(" & ".join(asked), TSQUERY))
+    in_order = [
+        or_(_words.startswith(phrase, autoescape=True), _words.contains(f" {phrase}", autoescape=True))
+        for phrase in phrases
+        if " " in phrase
+    ]
+    return select(archive_words.c.place).where(match, *in_order).cte("hits").prefix_with("MATERIALIZED")
 
 
 async def write_words(connection: Connection, *which: ColumnElement[bool]) -> None:

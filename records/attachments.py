@@ -23,7 +23,7 @@ class SqlAttachments:
 
     async def add(self, file: StoredFile) -> None:
         row = await self._to_row(file)
-        with uniqueness_as_conflict():
+        async with uniqueness_as_conflict(self._connection):
             await self._connection.execute(insert(attachments).values(**row, complete=False))
 
     async def complete(self, file: StoredFile) -> None:

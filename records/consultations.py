@@ -35,7 +35,7 @@ class SqlConsultations:
         return [_consultation_from_row(row) for row in rows]
 
     async def add(self, consultation: Consultation) -> None:
-        with uniqueness_as_conflict():
+        async with uniqueness_as_conflict(self._connection):
             await self._connection.execute(insert(consultations).values(asdict(consultation)))
         await write_words(self._connection, consultations.c.id == consultation.id)
 

@@ -33,7 +33,7 @@ class SqlCustodianKeys:
         return _from_row(row)
 
     async def add(self, key: CustodianKey) -> None:
-        with uniqueness_as_conflict():
+        async with uniqueness_as_conflict(self._connection):
             await self._connection.execute(insert(custodian_keys).values(**asdict(key)))
 
     async def save(self, key: CustodianKey) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, TypeVar, TypeVarTuple, overload
 
 import sqlalchemy
@@ -19,14 +19,14 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from kernel.errors import Conflict
 
 _BUSY_TIMEOUT_S: Final = 10  # another process (a backup, `migrate`) may hold the write lock for a moment
 _READERS: Final = 4
-_SERVER_WRITERS: Final = 8  # for databases that let several write at once
+_OLDEST_SERVER: Final = 15  # PostgreSQL's major version
 
 _WRITER_PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
@@ -37,6 +37,20 @@ _WRITER_PRAGMAS: Final = (
     "PRAGMA journal_size_limit = 67108864",
 )
 _READER_PRAGMAS: Final = ("PRAGMA query_only = ON", "PRAGMA cache_size = -4096", "PRAGMA temp_store = MEMORY")
+
+# On PostgreSQL, what takes the writers' turn: until the transaction ends, and after that everything committed is seen.
+_TAKE_TURN: Final = f"SELECT pg_advisory_xact_lock({int.from_bytes(b'consili')})"
+_SERVER_SETTINGS: Final = (
+    "SET idle_in_transaction_session_timeout = '60s'",  # a node that hangs, or is gone, gives its turn back
+)
+_SERVER_LINE: Final = {  # a line that is silently dead is noticed; what the address itself says goes first
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "application_name": "consilium",
+}
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
@@ -92,8 +106,9 @@ class Connection:
 
     async def run(self, work: Callable[[sqlalchemy.Connection], _T]) -> _T:
         """Call `work` with the underlying connection on its thread."""
+        do = self._begin if self._is_clean else self._go_on
         self._is_clean = False
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._connected()))
+        return await asyncio.get_running_loop().run_in_executor(self._thread, do, work)
 
     def after_commit(self, action: Callable[[], None]) -> None:
         """Call `action` once this transaction is committed, never when it is rolled back."""
@@ -102,7 +117,7 @@ class Connection:
     async def commit(self) -> None:
         """End the transaction for good."""
         if not self._is_clean:
-            await self.run(lambda connection: connection.commit())
+            await self.run(_commit)
             self._is_clean = True
         for action in self._after_commit:
             action()
@@ -120,22 +135,59 @@ class Connection:
         self._thread.shutdown(wait=False)
         return closed
 
-    def _connected(self) -> sqlalchemy.Connection:
+    def _begin(self, work: Callable[[sqlalchemy.Connection], _T]) -> _T:
+        """Do the transaction's first work; once more on a fresh line when the old one turns out to be dead."""
+        try:
+            return self._go_on(work)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            self._disconnect()
+            return self._go_on(work)
+
+    def _go_on(self, work: Callable[[sqlalchemy.Connection], _T]) -> _T:
         if self._connection is None:
             self._connection = self._engine.connect()
-        return self._connection
+        if not self._connection.in_transaction():
+            try:
+                self._connection.begin()
+            except BaseException:
+                self._disconnect()  # SQLAlchemy would never again begin a transaction on it
+                raise
+        return work(self._connection)
 
     def _roll_back(self) -> None:
         if self._connection is not None and self._connection.in_transaction():
-            self._connection.rollback()
+            try:
+                self._connection.rollback()
+            except SQLAlchemyError:
+                self._disconnect()
 
     def _disconnect(self) -> None:
         if self._connection is not None:
-            self._connection.close()
+            gone, self._connection = self._connection, None
+            with suppress(SQLAlchemyError):
+                gone.close()
+
+
+class TransactionFailed(Exception):
+    """The database refused a statement, so it keeps nothing of the transaction, although nobody has said so."""
+
+
+def _commit(connection: sqlalchemy.Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        line: Any = connection.connection.dbapi_connection
+        if line.info.transaction_status.name == "INERROR":
+            raise TransactionFailed  # PostgreSQL itself would answer COMMIT with a silent rollback
+    connection.commit()
 
 
 class DatabaseClosed(Exception):
     """Somebody asked for a connection after the end."""
+
+
+class DatabaseUnusable(Exception):
+    """The database can't be reached, or is too old; the message says why, and holds no password."""
 
 
 class _Lender:
@@ -173,8 +225,9 @@ class _Lender:
 class Database:
     """Readers see a stable snapshot; writers take turns. Open it once for the life of the process.
 
-    SQLite: one writer connection kept open, `BEGIN IMMEDIATE` and a fair queue in front of it, so no writer of this
-    process ever meets "database is locked"; a few readers beside it (WAL). PostgreSQL: several of both.
+    One writer connection kept open and a fair queue in front of it, a few readers beside it. Writers of all processes
+    take turns: on SQLite by `BEGIN IMMEDIATE`, on PostgreSQL by an advisory lock that each of their transactions begins
+    with. So what a writer has read stays true until it has written, and no two of them can deadlock.
     """
 
     def __init__(self, url: str, *, readers: int = _READERS) -> None:
@@ -185,27 +238,25 @@ class Database:
 
     @property
     def url(self) -> str:
-        """Return the address without its password, fit for a log line."""
-        return self._url.render_as_string(hide_password=True)
+        """Return the address without passwords, fit for a log line."""
+        return self._url.set(query={}).render_as_string(hide_password=True)
 
     async def open(self) -> None:
-        """Connect; raises the driver's error when the database can't be reached."""
+        """Connect, or raise `DatabaseUnusable`."""
         if self._writing is not None:
             return
-        if self._url.get_backend_name() == "sqlite":
-            writers = 1
+        if is_embedded(self._url):
             writing = embedded_engine(self._url, begin="BEGIN IMMEDIATE", pragmas=_WRITER_PRAGMAS)
             reading = embedded_engine(self._url, begin="BEGIN", pragmas=_READER_PRAGMAS)
         else:
-            writers = _SERVER_WRITERS
-            writing = create_engine(self._url, poolclass=NullPool)
-            reading = create_engine(self._url, poolclass=NullPool, isolation_level="REPEATABLE READ").execution_options(
-                postgresql_readonly=True
-            )
-        self._writing = _Lender(writing, name="records-writer", count=writers, is_writer=True)
+            writing = server_engine(self._url)
+            reading = server_engine(self._url, is_reader=True)
+        writer = _Lender(writing, name="records-writer", count=1, is_writer=True)
+        with unusable_database():
+            async with writer.lend() as connection:
+                await connection.run(lambda connection: None)  # noqa: ARG005 - connecting is all
+        self._writing = writer
         self._reading = _Lender(reading, name="records-reader", count=self._readers, is_writer=False)
-        async with self._writing.lend() as connection:
-            await connection.run(lambda connection: None)  # noqa: ARG005 - connecting is all
 
     async def close(self) -> None:
         """Wait for who is still writing or reading, then disconnect. The database may be opened again."""
@@ -231,12 +282,35 @@ class Database:
 
 
 def database_url(url: str) -> URL:
-    """Return `url` parsed, with the driver this program uses where it names none."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
+    """Return `url` parsed, with the driver this program uses where it names none. ValueError when it is neither
+    SQLite's nor PostgreSQL's.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ValueError("the database's address is none") from error
+    if parsed.drivername in {"postgresql", "postgres"}:
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername not in {"sqlite", "postgresql+psycopg"}:
+        raise ValueError("the database must be postgresql://… or sqlite:///…")
+    if is_embedded(parsed) and parsed.database in {None, "", ":memory:"}:
         raise ValueError("the database must be a file: readers and the writer have a connection each")
-    drivers = {"postgresql": "postgresql+psycopg"}
-    return parsed.set(drivername=drivers.get(parsed.drivername, parsed.drivername))
+    return parsed
+
+
+def is_embedded(url: URL) -> bool:
+    """Whether it is SQLite's."""
+    return url.get_backend_name() == "sqlite"
+
+
+@contextmanager
+def unusable_database() -> Iterator[None]:
+    """Turn the driver's errors inside the block into `DatabaseUnusable`."""
+    try:
+        yield
+    except DBAPIError as error:
+        said = str(error.orig).partition("\n")[0]
+        raise DatabaseUnusable(said) from error
 
 
 def embedded_engine(url: URL, *, begin: str, pragmas: tuple[str, ...] = _WRITER_PRAGMAS) -> Engine:
@@ -259,10 +333,46 @@ def embedded_engine(url: URL, *, begin: str, pragmas: tuple[str, ...] = _WRITER_
     return engine
 
 
-@contextmanager
-def uniqueness_as_conflict() -> Iterator[None]:
-    """Turn a constraint's refusal inside the block into `kernel.errors.Conflict`."""
+def server_engine(url: URL, *, is_reader: bool = False, wait_s: int = _BUSY_TIMEOUT_S) -> Engine:
+    """Return an engine for PostgreSQL: of one that reads a snapshot, or of a writer that waits `wait_s` for its turn.
+
+    Connecting raises `DatabaseUnusable` when the server is older than what this program was tried with.
+    """
+    line = {key: value for key, value in _SERVER_LINE.items() if key not in url.query}
+    engine = create_engine(
+        url,
+        poolclass=NullPool,
+        connect_args=line,
+        isolation_level="REPEATABLE READ" if is_reader else "READ COMMITTED",
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        version = connection.info.server_version // 10_000
+        if version < _OLDEST_SERVER:
+            connection.close()
+            raise DatabaseUnusable(f"PostgreSQL {version} is too old: {_OLDEST_SERVER} or newer is needed")
+        for setting in (f"SET lock_timeout = '{wait_s}s'", *_SERVER_SETTINGS):
+            connection.execute(setting)
+        connection.commit()
+
+    if is_reader:
+        return engine.execution_options(postgresql_readonly=True)
+
+    @event.listens_for(engine, "begin")
+    def take_turn(connection: sqlalchemy.Connection) -> None:
+        connection.exec_driver_sql(_TAKE_TURN)
+
+    return engine
+
+
+@asynccontextmanager
+async def uniqueness_as_conflict(connection: Connection) -> AsyncIterator[None]:
+    """Turn a constraint's refusal inside the block into `kernel.errors.Conflict`; the transaction can go on."""
+    savepoint = await connection.run(lambda raw: raw.begin_nested())
     try:
         yield
     except IntegrityError as error:
+        await connection.run(lambda _: savepoint.rollback())
         raise Conflict from error
+    await connection.run(lambda _: savepoint.commit())

@@ -41,7 +41,7 @@ class SqlHistories:
         for kind, table in _TABLES.items():
             rows = [{**asdict(entry), "patient": patient} for entry in entries if isinstance(entry, kind)]
             if rows:
-                with uniqueness_as_conflict():
+                async with uniqueness_as_conflict(self._connection):
                     await self._connection.execute(insert(table), rows)
 
     async def _conditions(self, patient: PatientId) -> tuple[Condition, ...]:

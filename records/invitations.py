@@ -34,7 +34,7 @@ class SqlInvitations:
         return [_from_row(row) for row in await self._connection.execute(query)]
 
     async def add(self, invitation: Invitation, *, digest: bytes) -> None:
-        with uniqueness_as_conflict():
+        async with uniqueness_as_conflict(self._connection):
             await self._connection.execute(insert(invitations).values(**asdict(invitation), digest=digest))
 
     async def save(self, invitation: Invitation) -> None:

@@ -47,7 +47,7 @@ class SqlNotes:
             "signed_at": note.signed_at,
         }
         if previous == 0:
-            with uniqueness_as_conflict():
+            async with uniqueness_as_conflict(self._connection):
                 await self._connection.execute(insert(notes).values(consultation=note.consultation, **row))
             return
         statement = (
@@ -65,7 +65,7 @@ class SqlNotes:
     async def add_addendum(self, consultation: ConsultationId, position: int, addendum: Addendum) -> None:
         key = await self._sealer.key(self._connection, consultation)
         sealed = key.seal(addendum.text.encode(), context=_addendum_context(consultation, position))
-        with uniqueness_as_conflict():
+        async with uniqueness_as_conflict(self._connection):
             await self._connection.execute(
                 insert(note_addenda).values(
                     consultation=consultation,

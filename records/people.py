@@ -32,7 +32,7 @@ class SqlPeople:
         return [_department_from_row(row) for row in rows]
 
     async def add_department(self, department: Department) -> None:
-        with uniqueness_as_conflict():
+        async with uniqueness_as_conflict(self._connection):
             await self._connection.execute(insert(departments).values(asdict(department)))
 
     async def member(self, member: UserId) -> Member:
@@ -46,12 +46,12 @@ class SqlPeople:
         return [_member_from_row(row) for row in await self._connection.execute(query)]
 
     async def add_member(self, member: Member) -> None:
-        with uniqueness_as_conflict():
+        async with uniqueness_as_conflict(self._connection):
             await self._connection.execute(insert(members).values(_member_to_row(member)))
 
     async def save_member(self, member: Member) -> None:
         statement = update(members).where(members.c.id == member.id).values(_member_to_row(member))
-        with uniqueness_as_conflict():
+        async with uniqueness_as_conflict(self._connection):
             if (await self._connection.execute(statement)).rowcount == 0:
                 raise NotFound
         await write_words(self._connection, consultations.c.clinician == member.id)
@@ -82,7 +82,7 @@ class SqlPeople:
         return [_patient_from_row(row) for row in await self._connection.execute(query)]
 
     async def add_patient(self, patient: Patient) -> None:
-        with uniqueness_as_conflict():
+        async with uniqueness_as_conflict(self._connection):
             await self._connection.execute(insert(patients).values(asdict(patient)))
 
     async def _patient(self, which: ColumnElement[bool]) -> Patient:

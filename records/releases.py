@@ -56,7 +56,7 @@ class SqlReleases:
             raise NotFound
 
     async def add_part(self, release: ReleaseId, part: GivenPart) -> None:
-        with uniqueness_as_conflict():
+        async with uniqueness_as_conflict(self._connection):
             await self._connection.execute(insert(release_parts).values(release=release, **asdict(part)))
 
     async def parts(self, release: ReleaseId) -> list[GivenPart]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from care.retention import RetentionRules
 from config.settings import Settings, Storage
 from records.blobs import BlobStore
-from records.engine import Database
+from records.engine import Database, DatabaseUnusable
 from records.event_log import SqlEventLog
 from records.key_ring import KeyRing, KeyRingUnusable
 from records.key_shares import KeyShares, KeySharesUnusable
@@ -140,10 +140,14 @@ async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:
     """Open the database, brought to the shape that this version needs; `stack` closes it."""
     make_data_directory(settings)
     try:
+        database = Database(database_url(settings))
         await asyncio.to_thread(migrate, database_url(settings))
+        await database.open()
     except NewerDatabase as error:
         raise Refused("the database was made by a newer version of Consilium: start that one") from error
-    database = Database(database_url(settings))
-    await database.open()
+    except DatabaseUnusable as error:
+        raise Refused(f"the database can't be used: {error}") from error
+    except ValueError as error:
+        raise Refused(f"database.url: {error}") from error
     stack.push_async_callback(database.close)
     return database

@@ -7,7 +7,6 @@ async with signed_archive(tmp_path) as archive:
 """
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -66,18 +65,11 @@ class SignedArchive:
     def file(self, blob: str) -> Path:
         return self.blobs.root / blob
 
-    def sql(self, statement: str, *values: object) -> None:
-        connection = sqlite3.connect(self.clinic.directory / "consilium.db")
-        connection.execute("PRAGMA foreign_keys = OFF")
-        connection.execute(statement, values)
-        connection.commit()
-        connection.close()
+    def sql(self, statement: str, **values: object) -> None:
+        self.clinic.sql(statement, **values)
 
     def row(self, query: str) -> tuple[object, ...]:
-        connection = sqlite3.connect(self.clinic.directory / "consilium.db")
-        found: tuple[object, ...] = connection.execute(query).fetchone()
-        connection.close()
-        return found
+        return tuple(self.clinic.sql(query)[0])
 
     async def verdict(self, consultation: ConsultationId = VISIT) -> Verdict:
         return await self.verifier.verify(consultation, await self.verifier.chain())
@@ -95,8 +87,10 @@ class SignedArchive:
 
 
 @asynccontextmanager
-async def signed_archive(directory: Path, remote: ObjectStore | None = None) -> AsyncIterator[SignedArchive]:
-    async with small_clinic(directory) as clinic:
+async def signed_archive(
+    directory: Path, remote: ObjectStore | None = None, *, url: str = ""
+) -> AsyncIterator[SignedArchive]:
+    async with small_clinic(directory, url) as clinic:
         blobs = BlobStore(directory / "blobs", remote)
         log = SqlEventLog(clinic.database, clinic.sealer)
         keys = SigningKeys.load_or_create(directory / "keys" / "archive.json", at=NOON)

@@ -1,16 +1,20 @@
-"""The smallest clinic whose records are real: two doctors, two patients, a few consultations, one database file."""
+"""The smallest clinic whose records are real: two doctors, two patients, a few consultations, one database."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Row, create_engine, text
 
 from care.consultation import Consultation
 from care.people import Department, Member, Patient, Sex
 from identity.principal import Principal, Role
 from kernel.ids import ConsultationId, DepartmentId, PatientId, RoomId, SessionId, UserId
-from records.engine import Database
+from records.engine import Database, database_url
 from records.key_ring import KeyRing
 from records.key_shares import KeyShares
 from records.migrations import migrate
@@ -62,6 +66,10 @@ def consultation(
     )
 
 
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""Of tests that copy the database's file as a backup."""
+
+
 @dataclass(slots=True)
 class SmallClinic:
     directory: Path
@@ -70,19 +78,33 @@ class SmallClinic:
     shares: KeyShares
     sealer: Sealer
     store: SqlStore
+    url: str
     now: datetime = NOON
 
     def later(self, by: timedelta) -> None:
         self.now += by
 
-    def bytes_at_rest(self) -> bytes:
-        """Everything the database has written to its directory."""
-        return b"".join(path.read_bytes() for path in sorted(self.directory.glob("consilium.db*")))
+    @property
+    def is_embedded(self) -> bool:
+        return self.url.startswith("sqlite")
+
+    def sql(self, statement: str, **values: object) -> list[Row[*tuple[Any, ...]]]:
+        """Run a statement past everything that protects the rows, and return what it finds."""
+        engine = create_engine(database_url(self.url))
+        try:
+            with engine.begin() as connection:
+                if not self.is_embedded:
+                    connection.exec_driver_sql("SET session_replication_role = replica")  # no foreign keys
+                found = connection.execute(text(statement), values)
+                return list(found.all()) if found.returns_rows else []
+        finally:
+            engine.dispose()
 
 
 @asynccontextmanager
-async def small_clinic(directory: Path) -> AsyncIterator[SmallClinic]:
-    url = f"sqlite:///{directory / 'consilium.db'}"
+async def small_clinic(directory: Path, url: str = "") -> AsyncIterator[SmallClinic]:
+    """Open a clinic with its keys in `directory`, and its records there, too, or in an empty or fresh database."""
+    url = url or f"sqlite:///{directory / 'consilium.db'}"
     migrate(url)
     database = Database(url)
     await database.open()
@@ -90,7 +112,9 @@ async def small_clinic(directory: Path) -> AsyncIterator[SmallClinic]:
     shares = KeyShares(directory / "keys" / "shares.db")
     sealer = Sealer(database, ring, shares)
     clock: list[SmallClinic] = []
-    clinic = SmallClinic(directory, database, ring, shares, sealer, SqlStore(database, sealer, lambda: clock[0].now))
+    clinic = SmallClinic(
+        directory, database, ring, shares, sealer, SqlStore(database, sealer, lambda: clock[0].now), url
+    )
     clock.append(clinic)
     async with clinic.store.write() as work:
         await work.people.add_department(CARDIOLOGY)

@@ -7,13 +7,14 @@ make exactly what `records/tables.py` says.
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy import URL, Connection, Engine, inspect, text
 
-from records.engine import database_url, embedded_engine
+from records.engine import database_url, embedded_engine, is_embedded, server_engine, unusable_database
 
 HEAD: Final = "0010"
 _DIRECTORY: Final = Path(__file__).parent
 _VERSION_TABLE: Final = "schema_version"
+_WAIT_S: Final = 600  # for another process that migrates
 
 
 class NewerDatabase(Exception):
@@ -23,14 +24,13 @@ class NewerDatabase(Exception):
 def migrate(url: str) -> bool:
     """Bring the database at `url` to `HEAD`, all steps or none; returns whether anything changed.
 
-    Blocks. Safe when several processes start at once: one migrates, the others wait and find it done.
+    Blocks. Safe when several processes start at once: one migrates, the others wait and find it done. Raises
+    `NewerDatabase` and `records.engine.DatabaseUnusable`.
     """
-    parsed = database_url(url)
-    embedded = parsed.get_backend_name() == "sqlite"
-    if embedded:
-        Path(parsed.database or "").touch(mode=0o600)  # the files beside it take its mode
-    engine = embedded_engine(parsed, begin="BEGIN IMMEDIATE") if embedded else create_engine(parsed)
+    engine = _writing(database_url(url))
     try:
+        with unusable_database(), engine.connect() as connection:
+            pass
         with engine.begin() as connection:
             before = _version(connection)
             if before == HEAD:
@@ -44,15 +44,24 @@ def migrate(url: str) -> bool:
 def current(url: str) -> str | None:
     """Return the database's version, None when it is empty. Blocks."""
     parsed = database_url(url)
-    embedded = parsed.get_backend_name() == "sqlite"
-    if embedded and not Path(parsed.database or "").exists():
+    if not is_embedded(parsed):
+        engine = server_engine(parsed, is_reader=True)
+    elif Path(parsed.database or "").exists():
+        engine = embedded_engine(parsed, begin="BEGIN", pragmas=())
+    else:
         return None
-    engine = embedded_engine(parsed, begin="BEGIN", pragmas=()) if embedded else create_engine(parsed)
     try:
         with engine.connect() as connection:
             return _version(connection)
     finally:
         engine.dispose()
+
+
+def _writing(url: URL) -> Engine:
+    if not is_embedded(url):
+        return server_engine(url, wait_s=_WAIT_S)
+    Path(url.database or "").touch(mode=0o600)  # the files beside it take its mode
+    return embedded_engine(url, begin="BEGIN IMMEDIATE")
 
 
 def _version(connection: Connection) -> str | None:

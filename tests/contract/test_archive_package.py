@@ -23,8 +23,8 @@ from tests.small_clinic import NOON, VISIT
 
 
 @pytest.fixture
-async def archive(tmp_path: Path) -> AsyncIterator[SignedArchive]:
-    async with signed_archive(tmp_path) as archive:
+async def archive(tmp_path: Path, database_url: str) -> AsyncIterator[SignedArchive]:
+    async with signed_archive(tmp_path, url=database_url) as archive:
         yield archive
 
 

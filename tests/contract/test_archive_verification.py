@@ -24,8 +24,8 @@ FILM = f"recordings/{VISIT}"
 
 
 @pytest.fixture
-async def archive(tmp_path: Path) -> AsyncIterator[SignedArchive]:
-    async with signed_archive(tmp_path) as made:
+async def archive(tmp_path: Path, database_url: str) -> AsyncIterator[SignedArchive]:
+    async with signed_archive(tmp_path, url=database_url) as made:
         yield made
 
 
@@ -58,7 +58,9 @@ class Spoilable:
     def fault_with(self, what: str, content: bytes) -> Fault | None:
         if what in self._columns:
             table, column, more = self._columns[what]
-            self._archive.sql(f"UPDATE {table} SET {column} = ? WHERE consultation = '{VISIT}'{more}", content)
+            self._archive.sql(
+                f"UPDATE {table} SET {column} = :content WHERE consultation = '{VISIT}'{more}", content=content
+            )
         else:
             self._archive.file(what).write_bytes(content)
         return self._runner.run(self._archive.verdict()).fault
@@ -91,11 +93,13 @@ async def test_what_nobody_touched_is_sound(archive: SignedArchive) -> None:
     await archive.verifier.verify_film(await archive.recording())
 
 
-async def test_no_key_is_needed_to_check_and_no_word_is_readable(archive: SignedArchive, tmp_path: Path) -> None:
+async def test_no_key_is_needed_to_check_and_no_word_is_readable(
+    archive: SignedArchive, bytes_at_rest: Callable[[], bytes]
+) -> None:
     archive.sql("DELETE FROM data_keys")
     archive.clinic.sealer._keys.clear()
     assert (await archive.verdict()).fault is None
-    assert SAID.encode() not in archive.clinic.bytes_at_rest()
+    assert SAID.encode() not in bytes_at_rest()
 
 
 def _swap(one: Path, other: Path) -> None:
@@ -120,7 +124,7 @@ SPOILED_FILES: dict[str, tuple[Callable[[SignedArchive], object], FaultKind, str
         FIRST,
     ),
     "a row dropped": (
-        lambda a: a.sql("DELETE FROM segments WHERE blob = ?", SECOND),
+        lambda a: a.sql("DELETE FROM segments WHERE blob = :blob", blob=SECOND),
         FaultKind.SEGMENT_MISSING,
         SECOND,
     ),
@@ -128,14 +132,14 @@ SPOILED_FILES: dict[str, tuple[Callable[[SignedArchive], object], FaultKind, str
         lambda a: a.sql(
             "INSERT INTO segments SELECT recording, participant, source, 77, codec, container, started_at, duration_ms,"
             " frames, size_bytes, sha256, 'segments/x', closed, gaps, previous_sha256, interrupted"
-            " FROM segments WHERE blob = ?",
-            SECOND,
+            " FROM segments WHERE blob = :blob",
+            blob=SECOND,
         ),
         FaultKind.SEGMENT_FOREIGN,
         "segments/x",
     ),
     "a row that names other bytes": (
-        lambda a: a.sql("UPDATE segments SET sha256 = 'ff' WHERE blob = ?", SECOND),
+        lambda a: a.sql("UPDATE segments SET sha256 = 'ff' WHERE blob = :blob", blob=SECOND),
         FaultKind.SEGMENT_CHANGED,
         SECOND,
     ),
@@ -147,7 +151,7 @@ SPOILED_FILES: dict[str, tuple[Callable[[SignedArchive], object], FaultKind, str
         FILM,
     ),
     "the film's row changed": (
-        lambda a: a.sql("UPDATE recordings SET duration_ms = 1 WHERE consultation = ?", VISIT),
+        lambda a: a.sql("UPDATE recordings SET duration_ms = 1 WHERE consultation = :visit", visit=VISIT),
         FaultKind.FILM_CHANGED,
         FILM,
     ),
@@ -167,7 +171,9 @@ def _edited(archive: SignedArchive) -> None:
     assert isinstance(media, bytes)
     document = json.loads(media)
     del document["segments"][1]
-    archive.sql("UPDATE manifests SET media = ? WHERE consultation = ?", canonical(document), VISIT)
+    archive.sql(
+        "UPDATE manifests SET media = :media WHERE consultation = :visit", media=canonical(document), visit=VISIT
+    )
 
 
 def _restated(archive: SignedArchive, private: SigningKeys | None = None) -> None:
@@ -182,10 +188,11 @@ def _restated(archive: SignedArchive, private: SigningKeys | None = None) -> Non
         content["key"] = private.active.id
         signature = private.sign(PREFIX + canonical(content))
     archive.sql(
-        "UPDATE signed_statements SET text = ?, signature = ? WHERE consultation = ? AND kind = 'manifest'",
-        canonical(content),
-        signature,
-        VISIT,
+        "UPDATE signed_statements SET text = :text, signature = :signature"
+        " WHERE consultation = :visit AND kind = 'manifest'",
+        text=canonical(content),
+        signature=signature,
+        visit=VISIT,
     )
 
 
@@ -197,52 +204,57 @@ def _words(archive: SignedArchive, kind: str) -> str:
 SPOILED_RECORDS: dict[str, tuple[Callable[[SignedArchive], object], FaultKind, str]] = {
     "an edited manifest": (_edited, FaultKind.MANIFEST, "manifest"),
     "an edited record": (
-        lambda a: a.sql("UPDATE manifests SET sealed = zeroblob(500) WHERE consultation = ?", VISIT),
+        lambda a: a.sql(
+            "UPDATE manifests SET sealed = :zeros WHERE consultation = :visit", zeros=bytes(500), visit=VISIT
+        ),
         FaultKind.MANIFEST,
         "manifest, record",
     ),
     "another visit's manifest": (
         lambda a: a.sql(
-            "UPDATE manifests SET media = (SELECT media FROM manifests WHERE consultation = ?) WHERE consultation = ?",
-            OTHER_VISIT,
-            VISIT,
+            "UPDATE manifests SET media = (SELECT media FROM manifests WHERE consultation = :other)"
+            " WHERE consultation = :visit",
+            other=OTHER_VISIT,
+            visit=VISIT,
         ),
         FaultKind.MANIFEST,
         "manifest",
     ),
     "an edited statement": (_restated, FaultKind.SIGNATURE, "statement"),
     "no statement": (
-        lambda a: a.sql("DELETE FROM signed_statements WHERE consultation = ?", VISIT),
+        lambda a: a.sql("DELETE FROM signed_statements WHERE consultation = :visit", visit=VISIT),
         FaultKind.UNSIGNED,
         "statement",
     ),
     "another visit's statement": (
         lambda a: a.sql(
             "UPDATE signed_statements SET (text, signature) = (SELECT text, signature FROM signed_statements"
-            " WHERE consultation = ? AND kind = 'manifest') WHERE consultation = ? AND kind = 'manifest'",
-            OTHER_VISIT,
-            VISIT,
+            " WHERE consultation = :other AND kind = 'manifest') WHERE consultation = :visit AND kind = 'manifest'",
+            other=OTHER_VISIT,
+            visit=VISIT,
         ),
         FaultKind.SIGNATURE,
         "statement",
     ),
     "no film statement": (
-        lambda a: a.sql("DELETE FROM signed_statements WHERE kind = 'film' AND consultation = ?", VISIT),
+        lambda a: a.sql("DELETE FROM signed_statements WHERE kind = 'film' AND consultation = :visit", visit=VISIT),
         FaultKind.FILM_UNSIGNED,
         FILM,
     ),
     "the entry removed": (
-        lambda a: a.sql("DELETE FROM audit_entries WHERE detail = ?", _words(a, "manifest")),
+        lambda a: a.sql("DELETE FROM audit_entries WHERE detail = :words", words=_words(a, "manifest")),
         FaultKind.AUDIT_MISSING,
         "access log, statement",
     ),
     "the film's entry removed": (
-        lambda a: a.sql("DELETE FROM audit_entries WHERE detail = ?", _words(a, "film")),
+        lambda a: a.sql("DELETE FROM audit_entries WHERE detail = :words", words=_words(a, "film")),
         FaultKind.AUDIT_MISSING,
         "access log, film statement",
     ),
     "the entry's time changed": (
-        lambda a: a.sql("UPDATE audit_entries SET at = '2020-01-01' WHERE detail = ?", _words(a, "manifest")),
+        lambda a: a.sql(
+            "UPDATE audit_entries SET at = '2020-01-01' WHERE detail = :words", words=_words(a, "manifest")
+        ),
         FaultKind.AUDIT_MISSING,
         "access log, statement",
     ),
@@ -300,8 +312,8 @@ async def test_a_running_server_signs_with_the_key_that_another_process_began(
 ) -> None:
     elsewhere = SigningKeys.load_or_create(tmp_path / "keys" / "archive.json", at=archive.clinic.now)
     await rotate(archive, elsewhere)
-    archive.sql("DELETE FROM manifests WHERE consultation = ?", OTHER_VISIT)
-    archive.sql("DELETE FROM signed_statements WHERE consultation = ?", OTHER_VISIT)
+    archive.sql("DELETE FROM manifests WHERE consultation = :visit", visit=OTHER_VISIT)
+    archive.sql("DELETE FROM signed_statements WHERE consultation = :visit", visit=OTHER_VISIT)
     await sign(archive, OTHER_VISIT)
     verdict = await archive.verdict(OTHER_VISIT)
     assert (verdict.fault, verdict.key) == (None, elsewhere.active.id)

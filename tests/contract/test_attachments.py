@@ -1,7 +1,7 @@
 """Files sent within a consultation: taken in whole or not at all, given to those who may see them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,9 +80,11 @@ async def test_a_file_comes_back_as_it_was_sent_under_a_safe_name(service: Attac
     assert b"".join([chunk async for chunk in service.read(again)]) == WORDS
 
 
-async def test_nothing_of_a_file_is_readable_on_the_disk(service: AttachmentService, records: SmallClinic) -> None:
+async def test_nothing_of_a_file_is_readable_on_the_disk(
+    service: AttachmentService, records: SmallClinic, bytes_at_rest: Callable[[], bytes]
+) -> None:
     await sent(service)
-    stored = b"".join(path.read_bytes() for path in files_in(records.directory)) + records.bytes_at_rest()
+    stored = b"".join(path.read_bytes() for path in files_in(records.directory)) + bytes_at_rest()
     assert b"glucose" not in stored
     assert b"diary" not in stored
 

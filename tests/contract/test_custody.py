@@ -22,15 +22,15 @@ from records.key_ring import KeyRing
 from records.key_shares import KeyShares
 from records.sealing import KeyInCustody, KeyMissing, Purpose, Sealer
 from tests.signed_archive import FILM, SegmentSink, SignedArchive, signed_archive
-from tests.small_clinic import CATO, NOON, OTHER_VISIT, VISIT
+from tests.small_clinic import CATO, NOON, ON_SQLITE, OTHER_VISIT, VISIT
 
 LATER = datetime(2040, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-async def archive(tmp_path: Path) -> AsyncIterator[SignedArchive]:
+async def archive(tmp_path: Path, database_url: str) -> AsyncIterator[SignedArchive]:
     (tmp_path / "data").mkdir()
-    async with signed_archive(tmp_path / "data") as archive:
+    async with signed_archive(tmp_path / "data", url=database_url) as archive:
         yield archive
 
 
@@ -123,6 +123,7 @@ async def test_it_opens_with_as_many_key_files_as_it_takes_and_no_fewer(
         await custody(archive, quorum).open(ConsultationId("con_nothing"), keys)
 
 
+@ON_SQLITE
 async def test_a_backup_from_before_does_not_open_with_what_the_server_has_now(
     archive: SignedArchive, tmp_path: Path
 ) -> None:
@@ -196,7 +197,7 @@ async def test_sealed_anew_it_opens_with_the_keys_of_now_only(archive: SignedArc
 
 async def test_a_recording_that_shares_its_records_key_stays_with_the_server(archive: SignedArchive) -> None:
     one = DataKey(archive.clinic.ring.key("k1")).seal(DataKey.fresh().raw, context=f"consultation_keys/{VISIT}/k1")
-    archive.sql("UPDATE data_keys SET share = NULL, wrapped = ? WHERE consultation = ?", one, VISIT)
+    archive.sql("UPDATE data_keys SET share = NULL, wrapped = :one WHERE consultation = :visit", one=one, visit=VISIT)
     archive.clinic.sealer._keys.clear()
     await in_force(archive, 1)
     assert await custody(archive, 1).sweep() == 1
@@ -206,7 +207,7 @@ async def test_a_recording_that_shares_its_records_key_stays_with_the_server(arc
 async def test_an_interrupted_segment_of_something_in_custody_is_kept(archive: SignedArchive) -> None:
     await in_force(archive, 1)
     await custody(archive, 1).sweep()
-    archive.sql("UPDATE segments SET closed = 0 WHERE blob = (SELECT min(blob) FROM segments)")
+    archive.sql("UPDATE segments SET closed = FALSE WHERE blob = (SELECT min(blob) FROM segments)")
     sink = SegmentSink(archive.clinic.database, archive.clinic.sealer, archive.blobs, measure=lambda _file: (0, 0))
     await sink.adopt()
-    assert archive.row("SELECT count(*) FROM segments WHERE closed = 0") == (1,)
+    assert archive.row("SELECT count(*) FROM segments WHERE closed = FALSE") == (1,)

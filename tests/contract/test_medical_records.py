@@ -1,5 +1,6 @@
 """Histories, notes and the archive's search on a real database."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -97,11 +98,13 @@ async def test_a_signed_note_keeps_its_words_and_takes_addenda_in_order(records:
             await work.notes.add_addendum(VISIT, 2, final.addenda[0])
 
 
-async def test_nothing_of_a_note_is_readable_on_the_disk(records: SmallClinic) -> None:
+async def test_nothing_of_a_note_is_readable_on_the_disk(
+    records: SmallClinic, bytes_at_rest: Callable[[], bytes]
+) -> None:
     async with records.store.write() as work:
         await work.notes.save(note(), previous=0)
         await work.notes.add_addendum(VISIT, 1, Addendum(HAN.id, HAN.name, NOON, "addendum words"))
-    stored = records.bytes_at_rest()
+    stored = bytes_at_rest()
     for words in (WORDS.subjective, "胸闷", WORDS.plan, "addendum words"):
         assert words.encode() not in stored
 

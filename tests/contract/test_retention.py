@@ -35,7 +35,7 @@ from records.recorded_media import RecordedMedia
 from records.sealing import KeyMissing, Sealer
 from records.statements import StatementKind
 from tests.signed_archive import FILM, SAID, SEGMENTS, SignedArchive, signed_archive
-from tests.small_clinic import CATO, NOON, OTHER_VISIT, VISIT, signed_in
+from tests.small_clinic import CATO, NOON, ON_SQLITE, OTHER_VISIT, VISIT, signed_in
 
 RULES = RetentionRules("CN", 3, 15)
 RULE = RULES.of(RetentionClass.RECORDINGS)
@@ -47,9 +47,9 @@ CUSTODIAN, SECOND = signed_in(CATO), replace(signed_in(CATO), subject="usr_secon
 
 
 @pytest.fixture
-async def archive(tmp_path: Path) -> AsyncIterator[SignedArchive]:
+async def archive(tmp_path: Path, database_url: str) -> AsyncIterator[SignedArchive]:
     (tmp_path / "data").mkdir()
-    async with signed_archive(tmp_path / "data") as archive:
+    async with signed_archive(tmp_path / "data", url=database_url) as archive:
         async with archive.clinic.store.write() as work:
             await work.people.add_member(replace(CATO, id=SECOND.subject, login="second"))
         yield archive
@@ -115,7 +115,9 @@ async def test_what_was_destroyed_is_gone_proven_and_nothing_else_is(archive: Si
 async def test_the_statement_says_whether_the_key_was_the_recordings_own(archive: SignedArchive, own_key: bool) -> None:
     if not own_key:  # from before media had keys of its own; a rotation gave both rows a share
         one = DataKey(archive.clinic.ring.key("k1")).seal(DataKey.fresh().raw, context=f"consultation_keys/{VISIT}/k1")
-        archive.sql("UPDATE data_keys SET share = NULL, wrapped = ? WHERE consultation = ?", one, VISIT)
+        archive.sql(
+            "UPDATE data_keys SET share = NULL, wrapped = :one WHERE consultation = :visit", one=one, visit=VISIT
+        )
         archive.clinic.sealer._keys.clear()
         assert await archive.clinic.sealer.rotate() > 0
     assert await destroyer(archive).destroy(VISIT, RULE.kind, at=LATER)
@@ -149,6 +151,7 @@ async def test_nothing_under_hold_is_ever_destroyed(archive: SignedArchive, stat
         assert await destroyer(archive).destroy(VISIT, RULE.kind, at=LATER)
 
 
+@ON_SQLITE
 async def test_a_restored_backup_opens_nothing_that_was_destroyed_since(archive: SignedArchive, tmp_path: Path) -> None:
     backup = tmp_path / "backup"
     shutil.copytree(archive.blobs.root, backup / "blobs")
@@ -205,7 +208,10 @@ async def test_files_that_can_not_be_removed_at_once_are_removed_later(
 
 async def test_a_destruction_that_nobody_signed_is_a_fault(archive: SignedArchive) -> None:
     await destroyer(archive).destroy(VISIT, RULE.kind, at=LATER)
-    archive.sql("UPDATE signed_statements SET text = replace(text, 'media', 'nedia') WHERE kind = 'destruction'")
+    (words,) = archive.row("SELECT text FROM signed_statements WHERE kind = 'destruction'")
+    assert isinstance(words, bytes)
+    altered = words.replace(b"media", b"nedia")
+    archive.sql("UPDATE signed_statements SET text = :altered WHERE kind = 'destruction'", altered=altered)
     fault = (await archive.verdict()).fault
     assert fault is not None
     assert (fault.kind, fault.file) == (FaultKind.SIGNATURE, "destruction statement")
@@ -257,6 +263,7 @@ async def test_what_is_written_anew_of_a_destroyed_record_is_refused_as_absent(a
             await work.notes.save(note, previous=0)
 
 
+@ON_SQLITE
 async def test_a_restored_backup_opens_with_the_shares_of_then_and_not_with_those_of_now(
     archive: SignedArchive, tmp_path: Path
 ) -> None:

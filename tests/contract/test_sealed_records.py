@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from records.key_shares import KeyShares, KeySharesUnusable
 from records.sealing import KeyMissing, Purpose, Sealer
 from records.tables import data_keys
 from rooms.events import Body, MessagePosted, RoomEvent, RoomOpened
-from tests.small_clinic import HAN, NOON, OTHER_VISIT, ROOM, ROSE, VISIT, SmallClinic
+from tests.small_clinic import HAN, NOON, ON_SQLITE, OTHER_VISIT, ROOM, ROSE, VISIT, SmallClinic
 
 SPOKEN = "The pain moves to my left arm 疼痛放射到左臂"
 EVENTS = [
@@ -32,7 +33,9 @@ EVENTS = [
 ]
 
 
-async def test_words_of_chat_and_note_are_nowhere_in_the_database_files(records: SmallClinic) -> None:
+async def test_words_of_chat_and_note_are_nowhere_in_the_database_files(
+    records: SmallClinic, bytes_at_rest: Callable[[], bytes]
+) -> None:
     written = "Suspected angina, start aspirin 疑似心绞痛"
     await SqlEventLog(records.database, records.sealer).append(ROOM, EVENTS)
     async with records.store.write() as work:
@@ -40,7 +43,7 @@ async def test_words_of_chat_and_note_are_nowhere_in_the_database_files(records:
         await work.notes.save(note, previous=0)
     async with records.database.read() as connection:
         key = await records.sealer.key(connection, VISIT)
-    at_rest = records.bytes_at_rest()
+    at_rest = bytes_at_rest()
     assert ROSE.name.encode() in at_rest, "the files hold the calendar, so the search below means something"
     for words in (SPOKEN, written):
         for part in (words, words[:12], words[-6:]):
@@ -176,6 +179,7 @@ async def test_record_and_media_have_keys_of_their_own(records: SmallClinic) -> 
     assert await keys_of(records, VISIT) == (record, media)
 
 
+@ON_SQLITE
 async def test_a_backup_opens_nothing_of_what_was_destroyed_since(records: SmallClinic, tmp_path: Path) -> None:
     record, _ = await keys_of(records, VISIT)
     others = await keys_of(records, OTHER_VISIT)

@@ -25,6 +25,9 @@ _INDEX_ON_SQLITE = (
         INSERT INTO archive_index (archive_index, rowid, words) VALUES ('delete', old.place, old.words); END
     """,
 )
+_INDEX_ON_SERVER = (
+    "CREATE INDEX ix_archive_words_terms ON archive_words USING gin (array_to_tsvector(string_to_array(words, ' ')))"
+)
 _DESCRIBED = """
     SELECT consultations.id, consultations.scheduled_at, consultations.patient, consultations.clinician,
            consultations.department, consultations.reason, patients.name, patients.record_number,
@@ -52,6 +55,8 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         for statement in _INDEX_ON_SQLITE:
             op.execute(statement)
+    else:
+        op.execute(_INDEX_ON_SERVER)
     _write_what_is_there()
 
 
