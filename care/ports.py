@@ -419,8 +419,8 @@ class IntegrityChecker(Protocol):
 
     async def check(self, consultation: ConsultationId) -> Verdict: ...
 
-    async def film_fault(self, recording: Recording) -> Fault | None:
-        """Return what is wrong with the film of a recording that is about to be watched."""
+    async def playing_fault(self, recording: Recording) -> Fault | None:
+        """Return what is wrong with anything of a visit whose film is about to be watched."""
 
     async def note(
         self, verdict: Verdict, *, actor: str, role: str, action: str, outcome: Outcome = Outcome.ALLOWED

@@ -128,8 +128,8 @@ class RecordingService:
         return recording
 
     async def require_unaltered(self, principal: Principal, recording: Recording) -> None:
-        """Compare the film with what was signed; what is found to be wrong stands in the access log."""
-        fault = await self._checker.film_fault(recording)
+        """Compare all that is stored with what was signed; what is found to be wrong stands in the access log."""
+        fault = await self._checker.playing_fault(recording)
         if fault is None:
             return
         verdict = Verdict(consultation=recording.consultation, fault=fault, segments=0, size_bytes=0)

@@ -29,7 +29,7 @@ OnSegment = Callable[[int], None]
 
 _KEYS_LIMIT: Final = 1000
 _WALK_LASTS_S: Final = 600
-_FILM_LASTS_S: Final = 1800
+_SOUND_LASTS_S: Final = 1800
 _CHECKS_LIMIT: Final = 4  # of films and whole visits, at the same time
 
 MANIFEST_FILE: Final = "manifest"
@@ -72,7 +72,7 @@ class ArchiveVerifier:
         self._threads = Threads("verification", _CHECKS_LIMIT)
         self._checking = asyncio.Lock()
         self._walked: tuple[float, ChainReport] | None = None
-        self._sound_films: dict[str, float] = {}  # hash of the film -> until when it need not be read again
+        self._sound: dict[str, float] = {}  # hash of a film -> until when its visit need not be read again
 
     async def chain(self) -> ChainReport:
         """Walk the whole access log, once for however many consultations are checked after it."""
@@ -81,9 +81,12 @@ class ArchiveVerifier:
             return await work.audit.verify()
 
     async def verify(
-        self, consultation: ConsultationId, chain: ChainReport, *, on_segment: OnSegment = lambda _size: None
+        self, consultation: ConsultationId, chain: ChainReport | None, *, on_segment: OnSegment = lambda _size: None
     ) -> Verdict:
-        """Check everything of one consultation. Storage that fails is a fault of its own kind, never a good verdict."""
+        """Check everything of one consultation. Storage that fails is a fault of its own kind, never a good verdict.
+
+        Without `chain` the access log must have what was signed, but is not walked.
+        """
         counted = [0, 0]
 
         def count(size: int) -> None:
@@ -117,30 +120,23 @@ class ArchiveVerifier:
                 self._walked = (self._monotonic(), await self.chain())
             verdict = await self.verify(consultation, self._walked[1])
         if verdict.fault is not None:
-            self._sound_films.clear()
+            self._sound.clear()
         return verdict
 
-    async def film_fault(self, recording: Recording) -> Fault | None:
-        """As `verify_film`, returning the fault; a film that was sound is not read again for half an hour."""
-        now = self._monotonic()
-        if self._sound_films.get(recording.sha256, 0) > now:
-            return None
-        try:
-            await self.verify_film(recording)
-        except FaultFound as found:
-            return found.fault
-        self._sound_films = {film: until for film, until in self._sound_films.items() if until > now}
-        self._sound_films[recording.sha256] = now + _FILM_LASTS_S
-        return None
+    async def playing_fault(self, recording: Recording) -> Fault | None:
+        """Check everything of a visit whose film is about to be played: what is altered anywhere is not played.
 
-    async def verify_film(self, recording: Recording) -> None:
-        """Check the film that is about to be played: statement, key, access log's entry, bytes. Raises `FaultFound`."""
+        The access log is not walked for it, and what was sound is not read again for half an hour.
+        """
+        now = self._monotonic()
+        if self._sound.get(recording.sha256, 0) > now:
+            return None
         await asyncio.to_thread(self._keys.refresh)
-        async with self._store.read() as work:
-            film = await work.manifests.statement(recording.consultation, StatementKind.FILM)
-            if film is not None:
-                await self._check_statement(work, recording.consultation, film, FILM_STATEMENT_FILE, None)
-        await self._threads.run(self._compare_film, recording, film)
+        fault = (await self.verify(recording.consultation, None)).fault
+        if fault is None:
+            self._sound = {film: until for film, until in self._sound.items() if until > now}
+            self._sound[recording.sha256] = now + _SOUND_LASTS_S
+        return fault
 
     async def note(
         self, verdict: Verdict, *, actor: str, role: str, action: str, outcome: Outcome = Outcome.ALLOWED
@@ -156,7 +152,7 @@ class ArchiveVerifier:
 
     # What the database says -------------------------------------------------------------------------------------------
 
-    async def _read(self, consultation: ConsultationId, chain: ChainReport) -> _Stored:
+    async def _read(self, consultation: ConsultationId, chain: ChainReport | None) -> _Stored:
         async with self._store.read() as work:
             manifest = await work.manifests.statement(consultation, StatementKind.MANIFEST)
             if manifest is None:
