@@ -49,7 +49,7 @@ class SqlHistories:
         rows = await self._connection.execute(
             select(conditions)
             .where(table.patient == patient)
-            .order_by(table.onset.desc(), table.id)
+            .order_by(table.onset.desc().nulls_last(), table.id)
             .limit(_ENTRIES_LIMIT)
         )
         return tuple(
@@ -61,7 +61,7 @@ class SqlHistories:
         rows = await self._connection.execute(
             select(allergies)
             .where(table.patient == patient)
-            .order_by(table.criticality != "high", table.recorded.desc(), table.id)
+            .order_by(table.criticality != "high", table.recorded.desc().nulls_last(), table.id)
             .limit(_ENTRIES_LIMIT)
         )
         return tuple(
@@ -73,7 +73,7 @@ class SqlHistories:
         rows = await self._connection.execute(
             select(medications)
             .where(table.patient == patient)
-            .order_by(table.since.desc(), table.id)
+            .order_by(table.since.desc().nulls_last(), table.id)
             .limit(_ENTRIES_LIMIT)
         )
         return tuple(

@@ -77,6 +77,9 @@ metadata = MetaData(
 )
 
 
+_LONG = BigInteger().with_variant(Integer, "sqlite")  # 64 bits; SQLite's integers are that long
+
+
 def _id(name: str, **options: Any) -> Column[str]:
     return Column(name, String(80), **options)
 
@@ -197,7 +200,7 @@ consultations = Table(
 archive_words = Table(  # what a search of the archive looks through; see records/archive_words.py
     "archive_words",
     metadata,
-    Column("place", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),  # by time
+    Column("place", _LONG, primary_key=True, autoincrement=False),  # by time
     _id("consultation", nullable=False),
     Column("words", Text, nullable=False),
     UniqueConstraint("consultation"),
@@ -398,7 +401,7 @@ recordings = Table(
     Column("started_at", Instant, nullable=False),
     Column("stopped_at", Instant, nullable=True),
     Column("duration_ms", Integer, nullable=False, server_default="0"),
-    Column("size_bytes", Integer, nullable=False, server_default="0"),
+    Column("size_bytes", _LONG, nullable=False, server_default="0"),
     Column("sha256", String(64), nullable=False, server_default=""),
     Column("blob", String(300), nullable=False, server_default=""),
     Column("progress", Integer, nullable=False, server_default="0"),
@@ -442,7 +445,7 @@ deliveries = Table(  # where each closed segment and each film is
     Column("blob", String(300), primary_key=True),
     _id("consultation", nullable=False),
     Column("place", String(16), nullable=False),  # in the spool on this disk, in the object store, or both
-    Column("sealed_bytes", Integer, nullable=False, server_default="0"),  # of the encrypted file, known once delivered
+    Column("sealed_bytes", _LONG, nullable=False, server_default="0"),  # of the encrypted file, known once delivered
     Column("sealed_sha256", String(64), nullable=False, server_default=""),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("retry_at", Instant, nullable=True),

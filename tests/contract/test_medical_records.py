@@ -30,16 +30,17 @@ def note(version: int = 1) -> VisitNote:
 async def test_a_history_comes_back_as_it_was_written_newest_first(records: SmallClinic) -> None:
     old = Condition(EntryId("ent_1"), "高血压", "I10", "active", date(2011, 2, 8), "stable")
     new = Condition(EntryId("ent_2"), "Gout", "M10.9", "remission", date(2023, 7, 1))
+    undated = Condition(EntryId("ent_0"), "Asthma", "J45", "resolved", None)
     allergy = Allergy(EntryId("ent_3"), "青霉素", "皮疹", "high", None)
     medication = Medication(EntryId("ent_4"), "Ramipril 5 mg", "1 in the morning", "active", date(2020, 1, 1))
     first = Observation(EntryId("ent_5"), "8480-6", "收缩压", 151.5, "mm[Hg]", NOON - timedelta(days=2), 90, 140)
     second = replace(first, id=EntryId("ent_6"), at=NOON, low=None)
     async with records.store.write() as work:
-        await work.histories.add(ROSE.id, [second, old, new, allergy, medication, first])
+        await work.histories.add(ROSE.id, [second, undated, old, new, allergy, medication, first])
     async with records.store.read() as work:
         history = await work.histories.of(ROSE.id)
         others = await work.histories.of(LI.id)
-    assert history.conditions == (new, old)
+    assert history.conditions == (new, old, undated)
     assert (history.allergies, history.medications, history.observations) == (
         (allergy,),
         (medication,),

@@ -11,8 +11,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import func, insert, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
+from care.recording import Recording, RecordingState
 from identity.audit import AuditEntry
 from kernel.errors import Conflict
+from kernel.ids import RecordingId
 from records.audit import SqlAuditTrail
 from records.data_key import DataKey
 from records.engine import Database, DatabaseUnusable, TransactionFailed, server_engine
@@ -101,6 +103,18 @@ async def test_what_a_writer_has_read_stays_true_until_it_has_written(clinic: Sm
     async with clinic.database.read() as connection:
         seen = set(await connection.scalars(select(departments.c.name_en)))
     assert seen >= {str(count) for count in range(1, 21)}, "each saw what all before it had written"
+
+
+async def test_a_film_may_be_longer_than_two_gibibytes(clinic: SmallClinic) -> None:
+    film = Recording(RecordingId("rec_1"), VISIT, RecordingState.COMPOSING, NOON, size_bytes=3 * 2**30)
+    columns = "id, consultation, state, started_at"
+    clinic.sql(
+        f"INSERT INTO recordings ({columns}) VALUES (:id, :visit, 'composing', :at)", id=film.id, visit=VISIT, at=NOON
+    )
+    async with clinic.store.write() as work:
+        await work.recordings.save(film)
+    async with clinic.store.read() as work:
+        assert await work.recordings.of(VISIT) == film
 
 
 async def test_a_refused_row_leaves_the_transaction_usable(clinic: SmallClinic) -> None:
