@@ -39,6 +39,15 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Spoken:
+    """A stretch of the composed file in which somebody was the one who spoke, in milliseconds."""
+
+    participant: ParticipantId
+    from_ms: int
+    to_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     id: RecordingId
     consultation: ConsultationId
@@ -51,3 +60,4 @@ class Recording:
     blob: str = ""
     progress: int = 0  # percent of the composition
     failure: str = ""
+    speech: tuple[Spoken, ...] = ()  # in order; empty for what was composed before this was noted

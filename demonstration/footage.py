@@ -1,13 +1,14 @@
 """The recording of the one visit that was recorded: drawn people, kept where recorder and composer keep theirs."""
 
 import asyncio
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
 from care.ports import Store
-from care.recording import Recording
+from care.recording import Recording, Spoken
 from kernel.ids import ConsultationId, ParticipantId, RecordingId, RoomId
 from rooms.events import Source
 from rooms.ports import RecordingSink, SegmentSpec
@@ -59,14 +60,22 @@ class Footage:
             begun = await work.recordings.of(consultation)
         assert begun is not None, "the room's events began it"
         ready = await self.files.keep(begun, content, duration_ms=LENGTH // timedelta(milliseconds=1))
+        people = {"patient": patient, "clinician": clinician}
+        spoken = await asyncio.to_thread(_spoken)
+        speech = tuple(Spoken(people[who], begins, ends) for who, begins, ends in spoken)
         async with store.write() as work:
-            await work.recordings.save(ready)
+            await work.recordings.save(replace(ready, speech=speech))
 
     def _write(self, spec: SegmentSpec, name: str) -> None:
         segment = self.sink.open(spec)
         segment.write((_FILES / name).read_bytes())
         _, _, frames = _KINDS[spec.track.source]
         segment.close(duration_ms=LENGTH // timedelta(milliseconds=1), frames=frames, gaps=())
+
+
+def _spoken() -> list[tuple[str, int, int]]:
+    stretches: list[tuple[str, int, int]] = json.loads((_FILES / "speech.json").read_text())
+    return stretches
 
 
 def _spec(room: RoomId, recording: RecordingId, track: TrackRef, at: datetime) -> SegmentSpec:

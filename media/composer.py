@@ -29,6 +29,7 @@ _OPUS_FRAME: Final = SAMPLE_RATE // 50
 _BITRATE: Final = 1_200_000
 _SOUND_BITRATE: Final = 48_000
 _LISTEN_EVERY: Final = FRAME_RATE // 10  # frames: ten times a second, as in the live call
+_STRETCHES_LIMIT: Final = 10_000  # of speech: one every two seconds for five hours
 _KEY_FRAME_S: Final = 4  # seeking lands on these
 _HALF_FRAME_MS: Final = 500 / FRAME_RATE  # a frame shows the middle of its time, neither early nor late on average
 _ENCODER: Final = {
@@ -61,10 +62,14 @@ class TrackSource:
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """What became of it. `damaged_segments` could not be read (wholly) and are blank in the result."""
+    """What became of it. `damaged_segments` could not be read (wholly) and are blank in the result.
+
+    `speech` says who spoke when: participant, from, to, in milliseconds of the film, in order.
+    """
 
     duration_ms: int
     damaged_segments: int
+    speech: tuple[tuple[str, int, int], ...] = ()
 
 
 class NothingToCompose(ValueError):
@@ -92,7 +97,7 @@ def compose(
         track.participant: VoiceTrack(_files(track, origin)) for track in tracks if track.source is Source.MICROPHONE
     }
     stage = Stage(pictures, _presence(tracks, origin), width=WIDTH, height=HEIGHT)
-    mixer, speech = Mixer(voices), Speech()
+    mixer, speech, spoken = Mixer(voices), Speech(), _Spoken()
     frames = max(1, round(length_ms * FRAME_RATE / 1000))
     with av.open(output, "w", format="webm") as container:
         encoder = _Encoder(container)
@@ -101,6 +106,7 @@ def compose(
             sound = mixer.block(wall_ms, SAMPLE_RATE // FRAME_RATE)
             if number % _LISTEN_EVERY == 0:
                 speech.hear(mixer.levels(), wall_ms)
+                spoken.note(speech.speaker, number * 1000 // FRAME_RATE)
             encoder.picture(stage.at(wall_ms + _HALF_FRAME_MS, speaker=speech.speaker), number)
             encoder.sound(sound)
             percent = number * 100 // frames
@@ -110,7 +116,30 @@ def compose(
         encoder.finish()
     progress(100)
     damaged = sum(track.damaged for track in pictures) + sum(voice.damaged for voice in voices.values())
-    return Composed(duration_ms=frames * 1000 // FRAME_RATE, damaged_segments=damaged)
+    duration_ms = frames * 1000 // FRAME_RATE
+    return Composed(duration_ms=duration_ms, damaged_segments=damaged, speech=spoken.until(duration_ms))
+
+
+class _Spoken:
+    """Who spoke when, noted each time somebody is looked at."""
+
+    def __init__(self) -> None:
+        self._stretches: list[tuple[str, int, int]] = []
+        self._speaker: str | None = None
+        self._since_ms = 0
+
+    def note(self, speaker: str | None, at_ms: int) -> None:
+        """Take who speaks at a time that does not go back."""
+        if speaker == self._speaker:
+            return
+        if self._speaker is not None and len(self._stretches) < _STRETCHES_LIMIT:
+            self._stretches.append((self._speaker, self._since_ms, at_ms))
+        self._speaker, self._since_ms = speaker, at_ms
+
+    def until(self, end_ms: int) -> tuple[tuple[str, int, int], ...]:
+        """Return everything, up to the end."""
+        self.note(None, end_ms)
+        return tuple(self._stretches)
 
 
 def _walls(spans: Sequence[tuple[datetime, datetime]]) -> Iterator[float]:

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Row, and_, or_, select, update
 
 from care.consultation import Status
-from care.recording import Recording, RecordingState, Segment
+from care.recording import Recording, RecordingState, Segment, Spoken
 from kernel.errors import NotFound
 from kernel.ids import ConsultationId, ParticipantId, RecordingId
 from records.deliveries import note_spooled
@@ -37,6 +37,7 @@ class SqlRecordings:
             "blob": recording.blob,
             "progress": recording.progress,
             "failure": recording.failure,
+            "speech": [[one.participant, one.from_ms, one.to_ms] for one in recording.speech],
         }
         statement = update(recordings).where(recordings.c.id == recording.id).values(**changes)
         if (await self._connection.execute(statement)).rowcount == 0:
@@ -81,6 +82,7 @@ def recording_from_row(row: Row[*tuple[Any, ...]]) -> Recording:
         blob=row.blob,
         progress=row.progress,
         failure=row.failure,
+        speech=tuple(Spoken(ParticipantId(who), begins, ends) for who, begins, ends in row.speech),
     )
 
 

@@ -85,6 +85,7 @@ class SqlRetention:
     async def destroy_recording(self, consultation: ConsultationId) -> None:
         """Destroy the key of a recording's media for ever, whatever becomes of the transaction."""
         await self._sealer.destroy(self._connection, consultation, Purpose.MEDIA)
+        await self._forget_speech(consultation)
 
     async def destroy_record(self, consultation: ConsultationId) -> None:
         """Destroy both keys of a visit for ever, whatever becomes of the transaction, and what was written in it.
@@ -96,9 +97,14 @@ class SqlRetention:
         for written in (note_addenda, notes, invitations, quality_minutes):
             await self._connection.execute(delete(written).where(written.c.consultation == consultation))
         await self._connection.execute(delete(room_events).where(room_events.c.room == consultation))
+        await self._forget_speech(consultation)
         of_visit = consultations.c.id == consultation
         await self._connection.execute(update(consultations).where(of_visit).values(reason=""))
         await write_words(self._connection, of_visit)
+
+    async def _forget_speech(self, consultation: ConsultationId) -> None:
+        statement = update(recordings).where(recordings.c.consultation == consultation)
+        await self._connection.execute(statement.values(speech=[]))
 
     async def has_own_key(self, consultation: ConsultationId) -> bool:
         """Whether a recording is sealed with a key of its own; from before there were such keys it has the record's."""

@@ -406,6 +406,7 @@ recordings = Table(
     Column("blob", String(300), nullable=False, server_default=""),
     Column("progress", Integer, nullable=False, server_default="0"),
     Column("failure", String(400), nullable=False, server_default=""),
+    Column("speech", JSON, nullable=False, server_default="[]"),  # [participant, from, to] in milliseconds of the film
     UniqueConstraint("consultation"),
     ForeignKeyConstraint(["consultation"], ["consultations.id"]),
     _one_of("state", RecordingState),

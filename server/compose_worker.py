@@ -67,6 +67,7 @@ def _done(job: Job) -> Answer:
         size_bytes=digest.size_bytes,
         sha256=digest.sha256,
         damaged_segments=composed.damaged_segments,
+        speech=list(composed.speech),
     )
 
 

@@ -17,10 +17,10 @@ import msgspec
 import structlog
 
 from care.ports import Store
-from care.recording import Recording, RecordingState, Segment
+from care.recording import Recording, RecordingState, Segment, Spoken
 from care.recording_time import Spans
 from kernel.clock import monotonic_s
-from kernel.ids import ConsultationId, RoomId
+from kernel.ids import ConsultationId, ParticipantId, RoomId
 from records.blobs import BlobStore
 from records.deliveries import Deliveries
 from records.manifest_signing import ManifestSigner
@@ -135,6 +135,7 @@ class Composition:
                     sha256=answer.sha256,
                     blob=composed_blob(recording.consultation),
                     progress=100,
+                    speech=tuple(Spoken(ParticipantId(who), begins, ends) for who, begins, ends in answer.speech),
                 )
             )
             _log.info("composed", consultation=consultation, damaged_segments=answer.damaged_segments)

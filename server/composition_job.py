@@ -43,6 +43,7 @@ class Done(msgspec.Struct, frozen=True, tag="done", kw_only=True):
     size_bytes: int
     sha256: str
     damaged_segments: int
+    speech: list[tuple[str, int, int]] = []
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):

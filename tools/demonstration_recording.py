@@ -6,6 +6,7 @@ fresh demonstration has something to play at once and needs neither codecs nor t
 """
 
 import io
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -193,6 +194,7 @@ def main() -> None:
     composed = compose(tracks, [(NOON, NOON + timedelta(seconds=SECONDS))], output)
     content = squeezed(output.getvalue())
     (DIRECTORY / "composed.webm").write_bytes(content)
+    (DIRECTORY / "speech.json").write_text(json.dumps(composed.speech) + "\n")
     print("composed", composed, len(content))
 
 

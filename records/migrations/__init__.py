@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, Engine, inspect, text
 
 from records.engine import database_url, embedded_engine, is_embedded, server_engine, unusable_database
 
-HEAD: Final = "0011"
+HEAD: Final = "0012"
 _DIRECTORY: Final = Path(__file__).parent
 _VERSION_TABLE: Final = "schema_version"
 _WAIT_S: Final = 600  # for another process that migrates

@@ -135,6 +135,14 @@ class SegmentView(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class SpokenView(msgspec.Struct, frozen=True):
+    """A stretch of the composed recording in which somebody spoke, in milliseconds."""
+
+    participant: str
+    from_ms: int
+    to_ms: int
+
+
 class RecordingView(ArchivedView, frozen=True, kw_only=True):
     """A recording with everything that says how complete it is."""
 
@@ -143,6 +151,7 @@ class RecordingView(ArchivedView, frozen=True, kw_only=True):
     spans: list[SpanView]
     segments: list[SegmentView]
     gaps: tuple[Gap, ...]
+    speech: list[SpokenView]
 
     @classmethod
     def of_archived(cls, archived: ArchivedRecording) -> "RecordingView":
@@ -160,6 +169,7 @@ class RecordingView(ArchivedView, frozen=True, kw_only=True):
                 SegmentView.of(segment, offset_ms=spans.offset_ms(segment.started_at)) for segment in archived.segments
             ],
             gaps=archived.gaps,
+            speech=[SpokenView(one.participant, one.from_ms, one.to_ms) for one in recording.speech],
         )
 
 

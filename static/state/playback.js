@@ -20,9 +20,10 @@
  *   codec?: string, size_bytes?: number, sha256?: string, closed?: boolean,
  * }} Segment
  * @typedef {{ participant: string, source: string, offset_ms: number | null, at: string, duration_ms: number, reason: string }} Gap
+ * @typedef {{ participant: string, from_ms: number, to_ms: number }} Speech
  * @typedef {{
  *   id: string, state: import('./clinic.js').RecordingState, duration_ms: number, size_bytes: number, sha256: string, progress: number,
- *   failure?: string, spans: Span[], segments: Segment[], gaps: Gap[],
+ *   failure?: string, spans: Span[], segments: Segment[], gaps: Gap[], speech?: Speech[],
  * }} Recording
  * @typedef {{ participant: string, name: string, decision: string, version: string, language: string, at: string, text: string }} Consent
  * @typedef {{ at: string, fault: string | null, file: string, segments: number }} Check
@@ -34,7 +35,7 @@
  *   quality: import('./quality.js').QualityMinute[], integrity?: Integrity | null, destroyed_at?: string | null,
  * }} ArchiveRecord
  * @typedef {{ from: number, to: number }} Stretch
- * @typedef {{ key: string, participant: string, name: string, source: string, bars: Stretch[], gaps: Stretch[] }} Lane
+ * @typedef {{ key: string, participant: string, name: string, source: string, bars: Stretch[], gaps: Stretch[], speech: Stretch[] }} Lane
  * @typedef {{ type: 'message', key: string, offset: number | null, at: string, message: Message }
  *   | { type: 'event', key: string, offset: number | null, at: string, event: TimelineEvent }} Line
  */
@@ -136,7 +137,7 @@ export function lineAt(lines, position) {
 }
 
 /**
- * One lane for each recorded track, people in the order of the record, a person's voice before their picture.
+ * One lane for each recorded track, people in the order of the record, a person's voice, with when they spoke, before their picture.
  * @param {Pick<ArchiveRecord, 'participants' | 'recording'>} record
  * @returns {Lane[]}
  */
@@ -155,6 +156,7 @@ export function lanesOf({ participants, recording }) {
       source: segment.source,
       bars: [],
       gaps: [],
+      speech: [],
       name: participants.find((each) => each.participant === segment.participant)?.name ?? '',
     };
     lane.bars.push({ from, to: from + segment.duration_ms });
@@ -163,6 +165,9 @@ export function lanesOf({ participants, recording }) {
   for (const gap of recording.gaps) {
     const lane = lanes.get(`${gap.participant} ${gap.source}`);
     if (lane) lane.gaps.push(...stretchOf(gap, recording.spans));
+  }
+  for (const { participant, from_ms: from, to_ms: to } of recording.speech ?? []) {
+    lanes.get(`${participant} microphone`)?.speech.push({ from, to });
   }
   const place = (/** @type {string} */ id) => participants.findIndex((each) => each.participant === id);
   return [...lanes.values()].sort(

@@ -78,6 +78,7 @@ export class CTimelineStrip extends CElement {
               return svg`
                 <rect class="strip-lane" x="0" y=${y} width=${WIDTH} height=${LANE_HEIGHT}></rect>
                 ${lane.bars.map((bar) => svg`<rect class="strip-bar" data-source=${lane.source} x=${x(bar.from)} y=${y} width=${Math.max(2, x(bar.to) - x(bar.from))} height=${LANE_HEIGHT}></rect>`)}
+                ${lane.speech.map((bar) => svg`<rect class="strip-speech" x=${x(bar.from)} y=${y + 3} width=${Math.max(2, x(bar.to) - x(bar.from))} height=${LANE_HEIGHT - 6}><title>${t('record_page.spoke', { name: lane.name, from: formatDuration(bar.from), to: formatDuration(bar.to) })}</title></rect>`)}
                 ${lane.gaps.map((gap) => svg`<rect class="strip-gap" x=${x(gap.from)} y=${y} width=${Math.max(3, x(gap.to) - x(gap.from))} height=${LANE_HEIGHT}></rect>`)}
               `;
             })}
@@ -100,7 +101,7 @@ export class CTimelineStrip extends CElement {
       </div>
       <p class="visually-hidden" id="strip-hint">${t('record_page.timeline_hint')}</p>
       <ul class="strip-legend small quiet">
-        ${['track', 'gap', 'message', 'consent', 'event'].map((kind) => html`<li><span class="legend-mark" data-kind=${kind}></span>${t(`record_page.legend.${kind}`)}</li>`)}
+        ${['track', 'speech', 'gap', 'message', 'consent', 'event'].map((kind) => html`<li><span class="legend-mark" data-kind=${kind}></span>${t(`record_page.legend.${kind}`)}</li>`)}
       </ul>
     `;
   }

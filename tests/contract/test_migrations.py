@@ -134,7 +134,7 @@ async def test_the_keys_of_earlier_visits_are_taken_over(tmp_path: Path) -> None
         pass
     connection = sqlite3.connect(tmp_path / "consilium.db")
     connection.executescript("""
-        DROP TABLE data_keys; DROP TABLE holds; DROP TABLE destruction_items;
+        ALTER TABLE recordings DROP COLUMN speech; DROP TABLE data_keys; DROP TABLE holds; DROP TABLE destruction_items;
         DROP TABLE destructions; DROP TABLE release_parts; DROP TABLE releases; DROP TABLE custody_parts;
         DROP TABLE custodian_keys; DROP TABLE retired_shares; UPDATE schema_version SET version_num = '0005';
         CREATE TABLE consultation_keys (consultation TEXT PRIMARY KEY, key_ring_id TEXT, wrapped BLOB);

@@ -241,6 +241,8 @@ async def test_a_whole_record_goes_when_its_time_is_over_and_its_recording_with_
         await archive.media.open(await archive.recording())
     record = await ArchiveService(archive.clinic.store, archive.log).record(CUSTODIAN, VISIT)
     assert (record.destroyed_at, record.transcript.messages, record.note) == (NOON, (), None)
+    assert record.recording is not None
+    assert record.recording.recording.speech == ()
     assert (record.consultation.reason, record.consultation.patient.name) == ("", "Rose Miller")
     search = ArchiveService(archive.clinic.store, archive.log).search
     found = (await search(CUSTODIAN, ArchiveFilter(words=("stairs",)))).entries

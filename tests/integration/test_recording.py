@@ -54,6 +54,7 @@ class Archive:
     store: SqlStore
     blobs: BlobStore
     sink: SegmentSink
+    speech: tuple[tuple[str, int, int], ...] = ()  # in the film that was composed last
 
     async def segments(self) -> list[Segment]:
         async with self.store.read() as work:
@@ -87,6 +88,7 @@ class Archive:
         assert told == sorted(told)
         assert told[-1] == 100
         assert result.damaged_segments == 0
+        self.speech = result.speech
         with self.blobs.open("recordings/con_a", key) as reader:
             assert reader.size == digest.size_bytes
             decoded = await asyncio.to_thread(decode, reader)
@@ -213,6 +215,10 @@ async def test_of_three_whoever_speaks_is_large(archive: Archive) -> None:
     await recorder.close_recording(ROOM, RECORDING)
     await recorder.shut_down()
     film = await archive.composed((0, 9000))
+    assert [who for who, _, _ in archive.speech] == [DOCTOR, PATIENT]
+    for (_, begins, ends), (began, ended) in zip(archive.speech, ((0, 4000), (4000, 8000)), strict=True):
+        assert begins == pytest.approx(began, abs=800)  # a cough is no speech: it takes a moment
+        assert ends == pytest.approx(ended, abs=3000)  # a breath is no end
     for at, colour in ((3500, BLUE), (7500, GREEN), (8500, GREEN)):
         assert film.colour(at, 0.375, 0.5) == pytest.approx(colour, abs=12)
     beside = [film.colour(7500, 0.875, top) for top in (0.125, 0.375)]

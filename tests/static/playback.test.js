@@ -56,8 +56,16 @@ test('each recorded track has one lane, voices above pictures, people in the ord
         segment({ participant: 'usr_1', offset_ms: 2000 }),
         segment({ started_at: '2026-03-02T12:05:00.000Z' }),
       ],
+      speech: [
+        { participant: 'pat_1', from_ms: 1000, to_ms: 3000 },
+        { participant: 'usr_1', from_ms: 3000, to_ms: 4000 }, // whose voice was not recorded
+      ],
     }),
   });
+  assert.deepEqual(
+    lanes.map((lane) => lane.speech),
+    [[], [{ from: 1000, to: 3000 }], []],
+  );
   assert.deepEqual(
     lanes.map((lane) => `${lane.name} ${lane.source}`),
     ['Dr Chen camera', 'Li Na microphone', 'Li Na camera'],

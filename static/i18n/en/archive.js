@@ -113,6 +113,8 @@ export default {
   'record_page.lane_of': '{name}, {source}',
   'record_page.marks': 'Chat and events',
   'record_page.legend.track': 'recorded',
+  'record_page.legend.speech': 'speaks',
+  'record_page.spoke': '{name} spoke from {from} to {to}',
   'record_page.legend.gap': 'gap',
   'record_page.legend.message': 'message',
   'record_page.legend.consent': 'consent',

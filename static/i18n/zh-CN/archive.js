@@ -104,6 +104,8 @@ export default {
   'record_page.lane_of': '{name}　{source}',
   'record_page.marks': '消息与事件',
   'record_page.legend.track': '已录制',
+  'record_page.legend.speech': '发言',
+  'record_page.spoke': '{name}发言：{from}至{to}',
   'record_page.legend.gap': '缺口',
   'record_page.legend.message': '消息',
   'record_page.legend.consent': '知情同意',
