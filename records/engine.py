@@ -19,10 +19,10 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
-from kernel.errors import Conflict
+from kernel.errors import Conflict, Invalid
 
 _BUSY_TIMEOUT_S: Final = 10  # another process (a backup, `migrate`) may hold the write lock for a moment
 _READERS: Final = 4
@@ -105,10 +105,13 @@ class Connection:
         return (await self.execute(statement, parameters)).scalars()
 
     async def run(self, work: Callable[[sqlalchemy.Connection], _T]) -> _T:
-        """Call `work` with the underlying connection on its thread."""
+        """Call `work` with the underlying connection on its thread. `Invalid` for what the database can't hold."""
         do = self._begin if self._is_clean else self._go_on
         self._is_clean = False
-        return await asyncio.get_running_loop().run_in_executor(self._thread, do, work)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, do, work)
+        except DataError as error:  # only SQLite takes whatever it is given: a NUL, a number beyond the column's
+            raise Invalid from error
 
     def after_commit(self, action: Callable[[], None]) -> None:
         """Call `action` once this transaction is committed, never when it is rolled back."""

@@ -49,11 +49,14 @@ B_co = TypeVar("B_co", covariant=True)
 class Input(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Base of everything that is decoded from a request.
 
-    An unknown field is refused, never ignored; so is a day or an instant with which nothing can be calculated.
+    An unknown field is refused, never ignored; so is a day or an instant with which nothing can be calculated, and the
+    one character (NUL) that no text has and not every database takes.
     """
 
     def __post_init__(self) -> None:
         for name, value in msgspec.structs.asdict(self).items():
+            if isinstance(value, str) and "\0" in value:
+                raise ValueError(f"`{name}` holds a character that no text has")
             if isinstance(value, date) and not is_plausible(value):
                 raise ValueError(f"`{name}` lies too far from today")
 
@@ -171,6 +174,8 @@ class Endpoint:
         """Decode, check, call and encode. Raises AppError: the middleware answers those."""
         services = request[SERVICES]
         self._allow(request.get(PRINCIPAL))
+        if any("\0" in part for part in request.match_info.values()):
+            raise NotFound  # no id has it
         query = None if self.query is None else _decode_query(request, self.query)
         body = None if self.body is None else await self._decode_body(request, services.settings.limits.body_wait_s)
         result = await self.handler(Call(request, services, query, body))

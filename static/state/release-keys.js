@@ -5,23 +5,25 @@
 
 const DATABASE = 'consilium-releases';
 const STORE = 'keys';
+const KEPT_MS = 8 * 24 * 3600_000; // a week to be answered and a day to be watched: nothing is open any longer
 
-/** Keep the key whose public half a request holds. @param {string} publicKey in base64 @param {Bytes} privateKey */
-export const keepReleaseKey = (publicKey, privateKey) =>
-  within('readwrite', (store) => store.put({ privateKey, at: Date.now() }, publicKey));
+/**
+ * Keep the key whose public half a request holds, and forget those of requests that are over by now.
+ * @param {string} publicKey in base64 @param {Bytes} privateKey
+ */
+export async function keepReleaseKey(publicKey, privateKey) {
+  const now = Date.now();
+  for (const each of await within('readonly', (store) => store.getAllKeys())) {
+    const kept = await within('readonly', (store) => store.get(each));
+    if (!kept || now - kept.at > KEPT_MS) await within('readwrite', (store) => store.delete(each));
+  }
+  await within('readwrite', (store) => store.put({ privateKey, at: now }, publicKey));
+}
 
 /** The key of a request, if it was made in this browser. @param {string} publicKey @returns {Promise<Bytes | null>} */
 export async function releaseKey(publicKey) {
   const kept = await within('readonly', (store) => store.get(publicKey));
   return kept?.privateKey ?? null;
-}
-
-/** Forget every key but those of requests that go on. @param {string[]} publicKeys */
-export async function keepOnly(publicKeys) {
-  const kept = /** @type {string[]} */ (await within('readonly', (store) => store.getAllKeys()));
-  for (const each of kept) {
-    if (!publicKeys.includes(each)) await within('readwrite', (store) => store.delete(each));
-  }
 }
 
 /** @param {IDBTransactionMode} mode @param {(store: IDBObjectStore) => IDBRequest} work @returns {Promise<any>} */

@@ -6,8 +6,9 @@ The declarations themselves are walked, so that an endpoint added tomorrow is as
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +18,7 @@ from identity import passwords
 from server.endpoint import Endpoint
 from server.routes import endpoints
 from tests.samples import FAR_TIMES, ODD_JSON, sample
-from tests.server_process import Browser, RunningClinic
+from tests.server_process import Browser, RunningClinic, clinic_settings, running_clinic
 
 ABSENT: Final = {
     "consultation": "con_" + "0" * 26,
@@ -37,6 +38,15 @@ ODD_QUERY: Final = (
     *(far.replace("+", "%2B") for far in FAR_TIMES),
 )
 ODD_IDS: Final = ("con_", "con_" + "a" * 26, "x" * 4000, "%00", "%ff", "%ed%a0%80", "..", "%2e%2e%2f", "' or 1")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def clinic(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RunningClinic]:
+    """A clinic on either database: they differ in what they take."""
+    url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else ""
+    data = tmp_path / "data"
+    async with running_clinic(data, settings=clinic_settings(data, database={"url": url})) as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)
