@@ -1,7 +1,7 @@
 """Destroys what is due and was confirmed: first the key, so that no backup opens it, then the files."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -23,6 +23,14 @@ _BATCH: Final = 200
 _log = structlog.get_logger("records.destruction")
 
 
+Attempt = Callable[..., Awaitable[object]]
+"""Takes what is to be tried, a word for its failure and, by name, what it is about; it may survive the failure."""
+
+
+async def _attempted(work: Awaitable[object], _failure: str, **_about: object) -> object:
+    return await work
+
+
 @dataclass(frozen=True, slots=True)
 class Destroyer:
     """Works on what `records/retention.py` says is due. Methods are for the event loop."""
@@ -32,15 +40,25 @@ class Destroyer:
     signer: ManifestSigner
     rules: RetentionRules
 
-    async def carry_out(self, destruction: Destruction) -> None:
-        """Destroy what a confirmed proposal names; what is under hold by now, or not due, is kept."""
+    async def carry_out(self, destruction: Destruction, *, each: Attempt = _attempted) -> None:
+        """Destroy what a confirmed proposal names; what is under hold by now, or not due, is kept.
+
+        `each` is given every visit's destruction: it may let one fail so that the others have their turn. The proposal
+        is carried out when none waits any more.
+        """
         async with self.store.read() as work:
             items = await work.destructions.items(destruction.id)
         for item in items:
             if item.outcome is Outcome.WAITING:
-                await self.destroy(item.consultation, destruction.kind, at=destruction.due_at, agreed=destruction)
+                destroying = self.destroy(
+                    item.consultation, destruction.kind, at=destruction.due_at, agreed=destruction
+                )
+                await each(destroying, "not_destroyed", consultation=item.consultation)
         async with self.store.write() as work:
-            await work.destructions.save(done(destruction, at=work.at))
+            if destruction.kind is RetentionClass.RECORDS:
+                await work.retention.forget_words()
+            if not (await work.destructions.counts(destruction.id)).waiting:
+                await work.destructions.save(done(destruction, at=work.at))
 
     async def destroy(
         self, consultation: ConsultationId, kind: RetentionClass, *, at: datetime, agreed: Destruction | None = None
@@ -103,7 +121,10 @@ class Destroyer:
             media = {**content, "purpose": "media", "own_key": own_key}
             await self.signer.state(work, consultation, StatementKind.DESTRUCTION, media)
         if kind is RetentionClass.RECORDS:
-            record = {**content, "purpose": "record"}
+            before = await work.manifests.statement(consultation, StatementKind.DESTRUCTION)
+            # Of a recording from before there were keys of their own, destroyed earlier: now no copy of it opens.
+            shared = before is not None and before.content.get("own_key") is False
+            record = {**content, "purpose": "record", "recording_shared_key": shared}
             await self.signer.state(work, consultation, StatementKind.ERASURE, record)
         is_shared = kind is RetentionClass.RECORDINGS and not own_key
         words = f"{len(files)} files, {content['rule']}" + (", the record's key stays" if is_shared else "")

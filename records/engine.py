@@ -32,6 +32,7 @@ _WRITER_PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # an acknowledged message survives a power cut
     "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = FAST",  # what is deleted is overwritten where that costs no more reading or writing
     "PRAGMA cache_size = -16384",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA journal_size_limit = 67108864",

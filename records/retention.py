@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, text, true, update
 
 from care.consultation import Status
 from care.hold import OPEN
@@ -101,6 +101,11 @@ class SqlRetention:
         of_visit = consultations.c.id == consultation
         await self._connection.execute(update(consultations).where(of_visit).values(reason=""))
         await write_words(self._connection, of_visit)
+
+    async def forget_words(self) -> None:
+        """Take the words of what was destroyed out of the search's own file, where they linger until it is merged."""
+        if self._connection.is_embedded:
+            await self._connection.execute(text("INSERT INTO archive_index (archive_index) VALUES ('optimize')"))
 
     async def _forget_speech(self, consultation: ConsultationId) -> None:
         statement = update(recordings).where(recordings.c.consultation == consultation)

@@ -6,7 +6,7 @@ import structlog
 
 from records.destruction import Destroyer
 from records.unit_of_work import SqlStore
-from server.background import Background
+from server.background import Background, undisturbed
 
 _EVERY_S: Final = 300.0  # files that could not be removed are tried again
 
@@ -38,6 +38,7 @@ class CarryingOut:
         async with self._store.read() as work:
             agreed = await work.destructions.confirmed()
         for destruction in agreed:
-            await self._destroyer.carry_out(destruction)
-            _log.info("destroyed", destruction=destruction.id, kind=destruction.kind)
+            carried_out = self._destroyer.carry_out(destruction, each=undisturbed)
+            if await undisturbed(carried_out, "destruction_failed", destruction=destruction.id):
+                _log.info("carried_out", destruction=destruction.id, kind=destruction.kind)
         await self._destroyer.sweep()

@@ -125,7 +125,12 @@ export class CArchiveRecord extends Page {
         </div>
         <aside class="stack record-side" aria-label=${t('record_page.facts')}>
           ${record.destroyed_at ? nothing : this._downloads(record)}
-          <c-record-facts .record=${record} @checked=${() => this._record.load()}></c-record-facts>
+          <c-record-facts
+            .record=${record}
+            .playable=${this._viewing !== null}
+            @checked=${() => this._record.load()}
+            @seek=${this._onSeek}
+          ></c-record-facts>
         </aside>
       </div>
     `;

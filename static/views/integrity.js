@@ -10,13 +10,18 @@ import './badge.js';
 import './icon.js';
 
 const GAPS_SHOWN = 200;
+const LEAD_MS = 2000; // before a gap, to see what was on
 
-/** <c-integrity .record @checked>: whether what is stored is what was signed, and how complete the recording is. */
+/**
+ * <c-integrity .record .playable>: whether what is stored is what was signed, and how complete the recording is. Tells
+ * `checked`, and `seek` when somebody wants to see what is around a gap of a recording that plays.
+ */
 export class CIntegrity extends CElement {
-  static properties = { record: { attribute: false }, _busy: { state: true } };
+  static properties = { record: { attribute: false }, playable: { type: Boolean }, _busy: { state: true } };
 
   constructor() {
     super();
+    this.playable = false;
     /** @type {import('../state/playback.js').ArchiveRecord | null} */
     this.record = null;
     this._busy = false;
@@ -141,6 +146,18 @@ export class CIntegrity extends CElement {
                   >${t('record_page.gap', { at: formatDuration(gap.from), seconds: seconds(gap) })}
                   ${t(`record_page.gap.${gap.reason}`)}</span
                 >
+                ${
+                  this.playable
+                    ? html`<button
+                        class="button"
+                        type="button"
+                        data-testid="play-gap"
+                        @click=${() => this.emit('seek', Math.max(0, gap.from - LEAD_MS))}
+                      >
+                        <c-icon name="play"></c-icon>${t('record_page.play_gap', { at: formatDuration(gap.from) })}
+                      </button>`
+                    : nothing
+                }
               </li>`,
           )}
         </ul>

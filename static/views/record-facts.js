@@ -18,10 +18,11 @@ const DECISION_KINDS = /** @type {Record<string, string>} */ ({
 
 /** <c-record-facts .record>: who agreed to what words, what proves the recording, and the note. */
 export class CRecordFacts extends CElement {
-  static properties = { record: { attribute: false } };
+  static properties = { record: { attribute: false }, playable: { type: Boolean } };
 
   constructor() {
     super();
+    this.playable = false;
     /** @type {import('../state/playback.js').ArchiveRecord | null} */
     this.record = null;
   }
@@ -34,7 +35,7 @@ export class CRecordFacts extends CElement {
     return html`
       <div class="stack">
         ${isKept ? this._consents(record) : nothing}
-        ${record.recording ? html`<c-integrity .record=${record}></c-integrity>` : nothing}
+        ${record.recording ? html`<c-integrity .record=${record} .playable=${this.playable}></c-integrity>` : nothing}
         ${isCustodian && isKept ? html`<c-legal-hold .consultation=${record.consultation.id}></c-legal-hold>` : nothing}
         ${isKept ? this._note(record) : nothing}
         ${isCustodian ? html`<c-record-accesses .consultation=${record.consultation.id}></c-record-accesses>` : nothing}

@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,6 +24,7 @@ from care.ports import ArchiveFilter
 from care.retention import RetentionClass, RetentionRule, RetentionRules
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.ids import ConsultationId, RoomId
+from records.archive_words import write_words
 from records.blobs import BlobStore
 from records.data_key import DataKey
 from records.destruction import Destroyer
@@ -34,6 +35,8 @@ from records.key_shares import KeyShares
 from records.recorded_media import RecordedMedia
 from records.sealing import KeyMissing, Sealer
 from records.statements import StatementKind
+from records.tables import consultations
+from server.background import undisturbed
 from tests.signed_archive import FILM, SAID, SEGMENTS, SignedArchive, signed_archive
 from tests.small_clinic import CATO, NOON, ON_SQLITE, OTHER_VISIT, VISIT, signed_in
 
@@ -348,6 +351,42 @@ async def test_a_process_that_stops_midway_goes_on_where_it_was(
         assert await work.destructions.confirmed() == []
         counts = await work.destructions.counts(agreed.id)
     assert (counts.destroyed, counts.waiting, counts.kept) == (2, 0, 0)
+
+
+async def test_one_visit_that_fails_keeps_no_other_from_its_turn(
+    archive: SignedArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agreed = await propose_and_confirm(archive, RULE.kind, at=LATER)
+    real = archive.signer.state
+
+    async def fails_for_one(work: object, consultation: str, *arguments: object) -> object:
+        if consultation == VISIT:
+            raise ConnectionAbortedError
+        return await real(work, consultation, *arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as broken:
+        broken.setattr(archive.signer, "state", fails_for_one)
+        await destroyer(archive).carry_out(agreed, each=undisturbed)
+    async with archive.clinic.store.read() as work:
+        counts = await work.destructions.counts(agreed.id)
+        assert (counts.destroyed, counts.waiting) == (1, 1)
+        assert await work.destructions.confirmed() == [agreed], "it is not done"
+    await destroyer(archive).carry_out(agreed, each=undisturbed)
+    assert files(archive) == []
+
+
+async def test_the_words_of_a_destroyed_record_are_nowhere_in_the_database(
+    archive: SignedArchive, bytes_at_rest: Callable[[], bytes]
+) -> None:
+    archive.sql("UPDATE consultations SET reason = 'Xanthelasma again' WHERE id = :visit", visit=VISIT)
+    async with archive.clinic.database.write() as connection:
+        await write_words(connection, consultations.c.id == VISIT)
+    assert b"anthelasma" in bytes_at_rest()
+    await destroyer(archive).carry_out(await propose_and_confirm(archive, RECORDS, at=MUCH_LATER))
+    await archive.clinic.database.close()  # what is logged gets to its place
+    if archive.clinic.is_embedded:  # PostgreSQL overwrites when it cleans up, later
+        assert b"anthelasma" not in bytes_at_rest()
+    await archive.clinic.database.open()
 
 
 async def test_who_declines_says_why_and_nothing_happens(archive: SignedArchive) -> None:

@@ -7,8 +7,10 @@ is not: neither in the database nor in any file nor in what the server printed.
 import asyncio
 import base64
 import json
+import sqlite3
 import tomllib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -190,7 +192,7 @@ def invented() -> Iterator[str]:
 
 
 def keys_of(path: Path) -> Iterator[bytes]:
-    """Yield the raw keys of a key ring's file."""
+    """Yield the keys of a key ring's file, as they are and as they may be written."""
 
     def strings(value: object) -> Iterator[str]:
         if isinstance(value, dict):
@@ -203,8 +205,12 @@ def keys_of(path: Path) -> Iterator[bytes]:
             yield value
 
     for text in strings(json.loads(path.read_text())):
+        raw = base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4))
         yield text.encode()
-        yield base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        yield raw
+        yield raw.hex().encode()
+        yield base64.b64encode(raw).rstrip(b"=")
+        yield base64.urlsafe_b64encode(raw).rstrip(b"=")
 
 
 @pytest.mark.timeout(90)
@@ -231,6 +237,11 @@ async def test_what_was_said_sent_shown_and_proved_with_is_readable_nowhere(tmp_
 
     keys = [key for name in ("records", "tokens") for key in keys_of(data / "keys" / f"{name}.json")]
     assert len(keys) >= 4
+    with closing(sqlite3.connect(data / "keys" / "shares.db")) as connection:
+        shares = [secret for (secret,) in connection.execute("SELECT secret FROM shares")]
+    assert shares
+    keys += [form for raw in shares for form in (raw, raw.hex().encode(), base64.b64encode(raw).rstrip(b"="))]
+    assert not any(key in printed for key in keys)
     for name, content in everything.items():
         if "/keys/" not in name:
             assert not any(key in content for key in keys), name

@@ -178,6 +178,7 @@ export default {
   'record_page.gaps': 'Gaps',
   'record_page.gaps_none': 'none',
   'record_page.gaps_count': '{count}, together {seconds} s',
+  'record_page.play_gap': 'Play from {at}',
   'record_page.gaps_list': 'All gaps',
   'record_page.gaps_more': 'and {count} more: the manifest in the package has them all',
   'record_page.gap': 'at {at}, {seconds} s:',

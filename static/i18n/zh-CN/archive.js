@@ -168,6 +168,7 @@ export default {
   'record_page.gaps': '缺口',
   'record_page.gaps_none': '无',
   'record_page.gaps_count': '{count}处，共{seconds}秒',
+  'record_page.play_gap': '从{at}播放',
   'record_page.gaps_list': '全部缺口',
   'record_page.gaps_more': '另有{count}处：完整清单见存档包',
   'record_page.gap': '{at}处，{seconds}秒：',
