@@ -130,7 +130,7 @@ def _checked(settings: Settings) -> Settings:
         ),
         (
             0 < settings.retention.rule.recordings_years <= settings.retention.rule.records_years,
-            "retention.recordings_years: at least a year, and no more than retention.records_years; 'own' needs both",
+            "retention.recordings_years: 1 or more, up to retention.records_years (set it, too); 'own' needs both",
         ),
         (not turn.urls or bool(turn.secret), "turn.secret: needed when turn.urls is set"),
         (

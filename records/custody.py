@@ -9,13 +9,14 @@ opens without it, either, so a recording can still be destroyed (`records/key_sh
 import asyncio
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
-from sqlalchemy import exists, insert, select
+from sqlalchemy import exists, insert, select, update
 
 from care.custodian_key import CustodianKey
 from care.recording import RecordingState
-from care.release import CustodyPart, EntrustedKey
+from care.release import CustodyPart, EntrustedKey, ReleaseState
 from kernel.errors import NotFound
 from kernel.ids import ConsultationId, CustodianKeyId, UserId
 from records import custodian_key_file, hpke, secret_sharing
@@ -23,7 +24,7 @@ from records.custodian_keys import SqlCustodianKeys
 from records.data_key import KEY_BYTES
 from records.engine import Connection, Database
 from records.sealing import IN_CUSTODY, Purpose, Sealer
-from records.tables import custodian_keys, custody_parts, data_keys, recordings
+from records.tables import custodian_keys, custody_parts, data_keys, recordings, releases
 
 _BATCH: Final = 100
 
@@ -57,14 +58,22 @@ class Custody:
                 return given
             after = found[-1]
 
-    async def reseal(self, consultation: ConsultationId, keys: Sequence[custodian_key_file.CustodianKey]) -> None:
-        """Split a recording's key anew among the keys in force now; `TooFewKeys` as `open`."""
+    async def reseal(
+        self, consultation: ConsultationId, keys: Sequence[custodian_key_file.CustodianKey], *, at: datetime
+    ) -> None:
+        """Split a recording's key anew among the keys in force now; `TooFewKeys` as `open`.
+
+        Requests for it that go on are ended: what was given for them opens nothing any more.
+        """
         async with self._database.write() as connection:
             receiving = await SqlCustodianKeys(connection).receiving()
             if len(receiving) < self.quorum:
                 raise TooFewKeys(f"{len(receiving)} custodians' keys are in force, {self.quorum} are needed")
             await self._open(connection, consultation, keys)
             await self._entrust(connection, consultation, receiving)
+            going_on = releases.c.state.in_((ReleaseState.ASKED, ReleaseState.GRANTED))
+            ended = update(releases).where(releases.c.consultation == consultation, going_on)
+            await connection.execute(ended.values(state=ReleaseState.WITHDRAWN, ended_at=at))
         await self._sealer.destroy_retired_shares()
 
     async def open(self, consultation: ConsultationId, keys: Sequence[custodian_key_file.CustodianKey]) -> None:

@@ -15,6 +15,7 @@ from care.custodian_keys import put_in_place
 from config.settings import Settings
 from identity.audit import SYSTEM, AuditEntry
 from identity.principal import Role
+from kernel.clock import utc_now
 from kernel.errors import NotFound
 from kernel.ids import CustodianKeyId
 from records import custodian_key_file
@@ -137,7 +138,7 @@ async def reseal(settings: Settings, keys: Sequence[custodian_key_file.Custodian
         progress, left = ProgressBar(len(given), "recordings"), 0
         for consultation in given:
             try:
-                await archive.custody.reseal(consultation, keys)
+                await archive.custody.reseal(consultation, keys, at=utc_now())
             except TooFewKeys as error:
                 left += 1
                 progress.end()

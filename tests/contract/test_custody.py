@@ -10,9 +10,10 @@ import pytest
 
 from care.custodian_key import CustodianKey as PublicKey
 from care.custodian_key import CustodianKeyState, retired
+from care.release import Release, ReleaseState
 from care.retention import RetentionClass, RetentionRules
 from kernel.errors import NotFound
-from kernel.ids import ConsultationId, CustodianKeyId, UserId
+from kernel.ids import ConsultationId, CustodianKeyId, ReleaseId, UserId
 from records.custodian_key_file import CustodianKey, fresh_key
 from records.custody import Custody, TooFewKeys
 from records.data_key import DataKey
@@ -177,6 +178,20 @@ async def test_what_is_in_custody_is_destroyed_for_custodians_too(archive: Signe
     await custody(archive, 1).open(OTHER_VISIT, keys)
 
 
+def asked(state: ReleaseState) -> Release:
+    return Release(
+        id=ReleaseId(f"rls_{state}"),
+        consultation=VISIT,
+        asked_by=UserId(CATO.id),
+        asked_at=NOON,
+        reason="a complaint",
+        public_key=fresh_key().public,
+        quorum=1,
+        state=state,
+        granted_at=NOON,
+    )
+
+
 async def test_sealed_anew_it_opens_with_the_keys_of_now_only(archive: SignedArchive) -> None:
     first, leaving = await in_force(archive, 2)
     await custody(archive, 1).sweep()
@@ -185,7 +200,14 @@ async def test_sealed_anew_it_opens_with_the_keys_of_now_only(archive: SignedArc
         await work.custodian_keys.save(retired(gone, None, at=NOON))
     await custody(archive, 1).open(VISIT, [leaving])
     (newcomer,) = await in_force(archive, 1)
-    await custody(archive, 2).reseal(VISIT, [first])
+    async with archive.clinic.store.write() as work:
+        for state in (ReleaseState.ASKED, ReleaseState.GRANTED, ReleaseState.DECLINED):
+            await work.releases.add(asked(state))
+    await custody(archive, 2).reseal(VISIT, [first], at=NOON)
+    async with archive.clinic.store.read() as work:
+        states = {(await work.releases.get(ReleaseId(f"rls_{state}"))).state for state in ("asked", "granted")}
+        assert states == {ReleaseState.WITHDRAWN}, "what was given for them opens nothing any more"
+        assert (await work.releases.get(ReleaseId("rls_declined"))).state is ReleaseState.DECLINED
     with pytest.raises(KeyInCustody):
         await film(archive)
     for some in ([first], [first, leaving]):
